@@ -1,0 +1,15 @@
+// The Logger interface. Balcony is silent unless its embedder or the command line passes one (pino fits as it is).
+
+export type LogFields = Readonly<Record<string, unknown>>;
+
+export interface Logger {
+  debug(fields: LogFields, event: string): void;
+  info(fields: LogFields, event: string): void;
+  warn(fields: LogFields, event: string): void;
+  error(fields: LogFields, event: string): void;
+}
+
+export function silentLogger(): Logger {
+  const nothing = (): void => {};
+  return { debug: nothing, info: nothing, warn: nothing, error: nothing };
+}

@@ -1,0 +1,296 @@
+// The Store interface and its plain records. Imports nothing of server/ or gateway/.
+//
+// Every operation is one complete, atomic step: when its promise resolves, the change is committed (and, for SQLite, in
+// the write-ahead log); when it rejects, nothing was changed. There are no open transaction handles. Callbacks given to
+// `update` are pure and synchronous.
+
+/** Milliseconds since 1970-01-01T00:00:00Z. */
+export type EpochMs = number;
+
+/** The nine states of RFC 6121 appendix A.1, seen from the owner of the roster. */
+export type SubscriptionState =
+  | "none"
+  | "none+out"
+  | "none+in"
+  | "none+out+in"
+  | "to"
+  | "to+in"
+  | "from"
+  | "from+out"
+  | "both";
+
+/** A page of rows: `after` is the last key of the previous page, `limit` at most 100. */
+export type PageRequest = { readonly after?: string; readonly limit: number };
+
+// ---- accounts
+
+/** One way to verify a password, its secret part sealed by accounts/seal.ts before it comes here. */
+export type StoredCredential = {
+  readonly kind: "SCRAM-SHA-1" | "SCRAM-SHA-256" | "bcrypt";
+  /** Empty for bcrypt, whose hash carries its own. */
+  readonly salt: Uint8Array;
+  /** 0 for bcrypt. */
+  readonly iterations: number;
+  readonly keyId: string;
+  readonly sealed: Uint8Array;
+};
+
+export type Account = {
+  readonly localpart: string;
+  readonly createdAt: EpochMs;
+  readonly credentials: readonly StoredCredential[];
+};
+
+export interface AccountStore {
+  /** False if the account exists; nothing is changed then. */
+  create(account: Account): Promise<boolean>;
+  get(localpart: string): Promise<Account | undefined>;
+  /** Replaces all credentials; false if there is no such account. */
+  setCredentials(localpart: string, credentials: readonly StoredCredential[]): Promise<boolean>;
+  /** Erases the account with its roster and offline messages; false if there is no such account. */
+  delete(localpart: string, owner: string): Promise<boolean>;
+  /** In order of localpart. */
+  list(page: PageRequest): Promise<Account[]>;
+  /** How many accounts have only a credential of kind bcrypt. */
+  countBcryptOnly(): Promise<number>;
+}
+
+// ---- rosters
+
+/** What is known of one contact of one owner: a roster item, or a subscription request that waits outside the roster. */
+export type RosterItem = {
+  /** Bare JID. */
+  readonly contact: string;
+  /** False: not shown to clients (RFC 6121 appendix A.1, state "None + Pending In"). */
+  readonly inRoster: boolean;
+  readonly name: string;
+  readonly groups: readonly string[];
+  readonly state: SubscriptionState;
+  /** Pre-approval (RFC 6121 section 3.4). */
+  readonly approved: boolean;
+  /** The complete pending subscribe stanza as XML (RFC 6121 section 3.1.3); empty if none. */
+  readonly pendingSubscribe: string;
+};
+
+export type RosterSnapshot = { readonly version: number; readonly items: readonly RosterItem[] };
+
+export type RosterChange = {
+  readonly before: RosterItem | undefined;
+  readonly after: RosterItem | undefined;
+  /** The roster's version after the change. */
+  readonly version: number;
+};
+
+export type RosterDelta = {
+  readonly version: number;
+  /** In order of change. A contact whose item is not `inRoster` or is undefined was removed or is not shown. */
+  readonly changes: readonly { readonly contact: string; readonly version: number; readonly item: RosterItem | undefined }[];
+};
+
+export interface RosterStore {
+  load(owner: string): Promise<RosterSnapshot>;
+  get(owner: string, contact: string): Promise<RosterItem | undefined>;
+  /**
+   * One read-change-write. The callback returns the same object for "no change", undefined to delete the item (a mark of
+   * its removal is kept for `changesSince`). Rejects with StoreLimitError if a new item would exceed `maxItems`.
+   */
+  update(
+    owner: string,
+    contact: string,
+    change: (item: RosterItem | undefined) => RosterItem | undefined,
+    maxItems?: number,
+  ): Promise<RosterChange>;
+  /** Undefined: that version is unknown or too old, send the whole roster. */
+  changesSince(owner: string, version: number): Promise<RosterDelta | undefined>;
+}
+
+/** A named limit of the store was reached; nothing was changed. */
+export class StoreLimitError extends Error {
+  readonly limit: string;
+  constructor(limit: string, message: string) {
+    super(message);
+    this.name = "StoreLimitError";
+    this.limit = limit;
+  }
+}
+
+// ---- offline messages (XEP-0160)
+
+export type OfflineMessage = { readonly id: number; readonly xml: string; readonly at: EpochMs };
+
+export interface OfflineStore {
+  /** False: the owner already has `quota` messages; nothing is stored then. */
+  add(owner: string, xml: string, at: EpochMs, quota: number): Promise<boolean>;
+  /** Oldest first, at most `limit`, ids above `afterId`. */
+  load(owner: string, afterId: number, limit: number): Promise<OfflineMessage[]>;
+  /** Removes those with an id up to and including `id`. */
+  removeUpTo(owner: string, id: number): Promise<void>;
+  count(owner: string): Promise<number>;
+}
+
+// ---- audit
+
+export type AuditRecord = {
+  readonly at: EpochMs;
+  /** For example "login-failed", "password-changed", "token-added". */
+  readonly event: string;
+  readonly account: string;
+  readonly address: string;
+  readonly detail: string;
+};
+
+export interface AuditStore {
+  add(record: AuditRecord): Promise<void>;
+  /** Newest first. */
+  list(limit: number): Promise<AuditRecord[]>;
+}
+
+// ---- gateway
+
+export type PresentityPolicy = "confirm" | "allow" | "deny";
+
+/** A foreign entity that the gateway stands for. */
+export type Presentity = {
+  /** Bare JID. */
+  readonly address: string;
+  /** The domainpart of the address. */
+  readonly domain: string;
+  readonly formalName: string;
+  readonly policy: PresentityPolicy;
+  /** Domains and bare JIDs that may watch or write to it; empty: everybody. */
+  readonly allowFrom: readonly string[];
+  readonly createdAt: EpochMs;
+};
+
+/** The presence document that a presentity published, soft state like RFC 3903. */
+export type Publication = {
+  readonly etag: string;
+  /** The PIDF document as it came, UTF-8. */
+  readonly document: string;
+  readonly publishedAt: EpochMs;
+  /** Null: until it is replaced. */
+  readonly expiresAt: EpochMs | null;
+};
+
+/** The XMPP user watches the presentity (mapping.md section 8.2, first table). */
+export type Watch = {
+  /** The id of the subscribe stanza, or one made for it (RFC 3922 section 6.1.1). */
+  readonly transId: string;
+  readonly subscriptId: string;
+  readonly since: EpochMs;
+};
+
+/** The presentity watches the XMPP user: a CPP subscription (mapping.md section 8.2, second table). */
+export type CppSubscription = {
+  readonly state: "pending" | "active";
+  readonly subscriptId: string;
+  /** Of the open or last request. */
+  readonly transId: string;
+  readonly since: EpochMs;
+  /** While pending: when the request is given up (JC-50). Active: end of the granted time; null: no end. */
+  readonly until: EpochMs | null;
+  /** The granted duration; null: no end. */
+  readonly durationSeconds: number | null;
+};
+
+/** All that is kept between one presentity and one XMPP user. */
+export type Relation = {
+  /** Bare JID of the foreign side. */
+  readonly presentity: string;
+  /** Bare JID of the XMPP side. */
+  readonly user: string;
+  /** RFC 6121 appendix A.1, the presentity being the owner: authorisation, not CPP subscriptions. */
+  readonly state: SubscriptionState;
+  readonly approved: boolean;
+  readonly watch: Watch | null;
+  readonly subscription: CppSubscription | null;
+};
+
+export type NewGatewayEvent = {
+  /** Bare JID of the presentity that it is for. */
+  readonly presentity: string;
+  readonly type: "message" | "notify" | "subscribe" | "unsubscribe" | "terminated" | "response";
+  /** JSON. */
+  readonly data: string;
+  readonly at: EpochMs;
+};
+
+export type GatewayEvent = NewGatewayEvent & { readonly id: number };
+
+/** Whose events: one presentity's, or all of a domain. */
+export type EventScope = { readonly presentity: string } | { readonly domain: string };
+
+export type Token = {
+  readonly id: string;
+  /** `domain:example.net` or `presentity:romeo@example.net`. */
+  readonly scope: string;
+  /** Lower-case hex of the token's SHA-256. */
+  readonly sha256: string;
+  readonly createdAt: EpochMs;
+};
+
+export type RelationStep = { readonly next: Relation | undefined; readonly events?: readonly NewGatewayEvent[] };
+
+export interface GatewayStore {
+  /** Creates or replaces; says which. `createdAt` of an existing one is kept. */
+  putPresentity(presentity: Presentity): Promise<"created" | "changed">;
+  getPresentity(address: string): Promise<Presentity | undefined>;
+  /** In order of address. */
+  listPresentities(domain: string, page: PageRequest): Promise<Presentity[]>;
+  /** With its publication, relations and presentity tokens; its events stay until they are pruned. */
+  deletePresentity(address: string): Promise<boolean>;
+
+  getPublication(address: string): Promise<Publication | undefined>;
+  /** Replaces the publication (null: withdraws it) if `change` allows; returns before and after. */
+  updatePublication(
+    address: string,
+    change: (current: Publication | undefined) => Publication | undefined,
+  ): Promise<{ before: Publication | undefined; after: Publication | undefined }>;
+  /** Publications whose time is over at `now`, and the next time one will be (null: none). */
+  expiredPublications(now: EpochMs): Promise<{ addresses: string[]; next: EpochMs | null }>;
+
+  getRelation(presentity: string, user: string): Promise<Relation | undefined>;
+  /**
+   * One read-change-write, with the events it causes in the same transaction. `next` being the same object is no change;
+   * undefined deletes. Resolves with the events' ids filled in.
+   */
+  updateRelation(
+    presentity: string,
+    user: string,
+    change: (relation: Relation | undefined) => RelationStep,
+  ): Promise<{ before: Relation | undefined; after: Relation | undefined; events: GatewayEvent[] }>;
+  /** In order of user. */
+  listRelations(presentity: string): Promise<Relation[]>;
+  /** The relations of one XMPP user, in order of presentity. */
+  listRelationsOfUser(user: string): Promise<Relation[]>;
+  /** Relations whose subscription's `until` has passed at `now`, and the next time one will (null: none). */
+  expiredSubscriptions(now: EpochMs): Promise<{ relations: Relation[]; next: EpochMs | null }>;
+
+  appendEvents(events: readonly NewGatewayEvent[]): Promise<GatewayEvent[]>;
+  /** Ids above `afterId`, oldest first, at most `limit`. */
+  eventsAfter(scope: EventScope, afterId: number, limit: number): Promise<GatewayEvent[]>;
+  /**
+   * The highest id ever pruned for the scope (0: none): a consumer that asks for an id below it has missed events.
+   * And the highest id given out so far.
+   */
+  eventBounds(scope: EventScope): Promise<{ prunedUpTo: number; last: number }>;
+  /** Removes events older than `before`, but keeps the newest `keepPerPresentity` of each presentity. */
+  pruneEvents(before: EpochMs, keepPerPresentity: number): Promise<number>;
+
+  addToken(token: Token): Promise<void>;
+  findToken(sha256: string): Promise<Token | undefined>;
+  listTokens(): Promise<Token[]>;
+  revokeToken(id: string): Promise<boolean>;
+}
+
+export interface Store {
+  readonly accounts: AccountStore;
+  readonly roster: RosterStore;
+  readonly offline: OfflineStore;
+  readonly audit: AuditStore;
+  readonly gateway: GatewayStore;
+  /** A secret of this store's own, made at first use: 32 random octets as hex, for what must be stable over restarts. */
+  secret(name: string): Promise<string>;
+  /** Resolves when everything written so far is committed and the store is closed. */
+  close(): Promise<void>;
+}
