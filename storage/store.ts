@@ -84,7 +84,11 @@ export type RosterChange = {
 export type RosterDelta = {
   readonly version: number;
   /** In order of change. A contact whose item is not `inRoster` or is undefined was removed or is not shown. */
-  readonly changes: readonly { readonly contact: string; readonly version: number; readonly item: RosterItem | undefined }[];
+  readonly changes: readonly {
+    readonly contact: string;
+    readonly version: number;
+    readonly item: RosterItem | undefined;
+  }[];
 };
 
 export interface RosterStore {
@@ -191,6 +195,10 @@ export type CppSubscription = {
   readonly until: EpochMs | null;
   /** The granted duration; null: no end. */
   readonly durationSeconds: number | null;
+  /** Of the last document that the presentity was notified of, without what changes by itself; empty: of none. */
+  readonly lastDigest: string;
+  /** Whether that document had an open tuple. */
+  readonly lastOpen: boolean;
 };
 
 /** All that is kept between one presentity and one XMPP user. */
@@ -265,6 +273,9 @@ export interface GatewayStore {
   listRelationsOfUser(user: string): Promise<Relation[]>;
   /** Relations whose subscription's `until` has passed at `now`, and the next time one will (null: none). */
   expiredSubscriptions(now: EpochMs): Promise<{ relations: Relation[]; next: EpochMs | null }>;
+
+  /** Relations whose last notify told of an open tuple: to be put right after a crash. In order of presentity and user. */
+  openSubscriptions(): Promise<Relation[]>;
 
   appendEvents(events: readonly NewGatewayEvent[]): Promise<GatewayEvent[]>;
   /** Ids above `afterId`, oldest first, at most `limit`. */

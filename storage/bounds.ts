@@ -1,0 +1,37 @@
+// What every store bounds, so that all stores bound it alike, and the one address rule that they need.
+
+import { StoreLimitError } from "./store.ts";
+
+/** Newest removals of one roster that are kept for `changesSince`. */
+export const REMOVALS_KEPT = 500;
+
+/** Newest audit records that are kept. Older ones go in steps of AUDIT_PRUNE_STEP. */
+export const AUDIT_RECORDS_KEPT = 100_000;
+export const AUDIT_PRUNE_STEP = 1_000;
+
+const PAGE_ROWS = 100;
+
+/** The rows of one page: `limit`, from 0 to 100. */
+export function pageRows(limit: number): number {
+  return Math.min(rows(limit), PAGE_ROWS);
+}
+
+/** A whole, non-negative number of rows: to SQLite a negative LIMIT means all. */
+export function rows(limit: number): number {
+  return limit >= 1 ? Math.min(Math.trunc(limit), Number.MAX_SAFE_INTEGER) : 0;
+}
+
+/** The domainpart of a bare JID. The first "@" ends the localpart (RFC 7622 section 3.2); neither part can hold another. */
+export function domainOf(bareJid: string): string {
+  return bareJid.slice(bareJid.indexOf("@") + 1);
+}
+
+/** What RosterStore.update rejects with. `limit` is the setting's name. */
+export function rosterFull(owner: string, maxItems: number): StoreLimitError {
+  return new StoreLimitError("rosterItems", `the roster of ${owner} has its ${maxItems} items`);
+}
+
+/** A change must stay with the record that it was asked for: anything else is a caller's mistake. */
+export function checkKey(expected: string, actual: string): void {
+  if (actual !== expected) throw new TypeError(`a change of "${expected}" returned a record of "${actual}"`);
+}

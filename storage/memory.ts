@@ -1,0 +1,36 @@
+// The memory store: maps, for tests and trials. Everything is gone with the process.
+
+import { randomBytes } from "node:crypto";
+import { memoryAccounts } from "./memory/accounts.ts";
+import { memoryAudit } from "./memory/audit.ts";
+import { memoryGateway } from "./memory/gateway.ts";
+import { memoryOffline } from "./memory/offline.ts";
+import { memoryRoster } from "./memory/roster.ts";
+import { runner } from "./memory/run.ts";
+import type { Store } from "./store.ts";
+
+/** An empty store. Its operations are done at once and answered in a microtask; records that it returns are frozen. */
+export function createMemoryStore(): Store {
+  const { run, close } = runner();
+  const roster = memoryRoster(run);
+  const offline = memoryOffline(run);
+  const accounts = memoryAccounts(run, (owner) => {
+    roster.erase(owner);
+    offline.erase(owner);
+  });
+  const secrets = new Map<string, string>();
+  return {
+    accounts,
+    roster: roster.store,
+    offline: offline.store,
+    audit: memoryAudit(run),
+    gateway: memoryGateway(run),
+    secret: (name) =>
+      run(() => {
+        const secret = secrets.get(name) ?? randomBytes(32).toString("hex");
+        secrets.set(name, secret);
+        return secret;
+      }),
+    close: async () => close(),
+  };
+}

@@ -1,0 +1,32 @@
+// Offline messages (XEP-0160 version 1.0.1).
+
+import { rows } from "../bounds.ts";
+import type { OfflineMessage, OfflineStore } from "../store.ts";
+import type { Run } from "./run.ts";
+
+/** Messages by owner; `erase` removes all of one. */
+export function memoryOffline(run: Run): { readonly store: OfflineStore; readonly erase: (owner: string) => void } {
+  const boxes = new Map<string, OfflineMessage[]>();
+  let lastId = 0;
+  const store: OfflineStore = {
+    add: (owner, xml, at, quota) =>
+      run(() => {
+        const box = boxes.get(owner) ?? [];
+        if (box.length >= quota) return false;
+        lastId += 1;
+        box.push(Object.freeze({ id: lastId, xml, at }));
+        boxes.set(owner, box);
+        return true;
+      }),
+    load: (owner, afterId, limit) =>
+      run(() => (boxes.get(owner) ?? []).filter(({ id }) => id > afterId).slice(0, rows(limit))),
+    removeUpTo: (owner, upTo) =>
+      run(() => {
+        const left = (boxes.get(owner) ?? []).filter(({ id }) => id > upTo);
+        if (left.length > 0) boxes.set(owner, left);
+        else boxes.delete(owner);
+      }),
+    count: (owner) => run(() => boxes.get(owner)?.length ?? 0),
+  };
+  return { store, erase: (owner) => boxes.delete(owner) };
+}

@@ -1,0 +1,10 @@
+// The shape of a migration. A published one is never edited: the next change of the schema is the next number.
+
+/** One step from a schema version to the next. */
+export type Migration = {
+  /** The schema version (PRAGMA user_version) after it: 1, 2, 3 ... without a gap. */
+  readonly version: number;
+  readonly name: string;
+  /** Run in one transaction, together with the new version number. */
+  readonly sql: string;
+};

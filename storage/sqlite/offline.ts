@@ -1,0 +1,47 @@
+// Offline messages (XEP-0160 version 1.0.1).
+
+import type { Database } from "better-sqlite3";
+import { rows } from "../bounds.ts";
+import type { OfflineMessage, OfflineStore } from "../store.ts";
+import type { Turn } from "./turn.ts";
+
+/** The tables of offline messages. */
+export function sqliteOffline(db: Database, turn: Turn): OfflineStore {
+  const countOne = db.prepare<[string, number]>(
+    `INSERT INTO offline_box VALUES (?, 1)
+     ON CONFLICT DO UPDATE SET messages = messages + 1 WHERE messages < ?`,
+  );
+  const uncount = db.prepare<[number, string]>("UPDATE offline_box SET messages = messages - ? WHERE owner = ?");
+  const count = db.prepare<[string], number>("SELECT messages FROM offline_box WHERE owner = ?").pluck();
+  const insert = db.prepare<[string, number, string]>("INSERT INTO offline_message (owner, at, xml) VALUES (?, ?, ?)");
+  const select = db.prepare<[string, number, number], OfflineMessage>(
+    "SELECT id, xml, at FROM offline_message WHERE owner = ? AND id > ? ORDER BY id LIMIT ?",
+  );
+  const remove = db.prepare<[string, number]>("DELETE FROM offline_message WHERE owner = ? AND id <= ?");
+
+  return {
+    add: (owner, xml, at, quota) =>
+      turn.write(() => {
+        if (quota < 1 || countOne.run(owner, quota).changes === 0) return false;
+        insert.run(owner, at, xml);
+        return true;
+      }),
+    load: (owner, afterId, limit) => turn.read(() => select.all(owner, afterId, rows(limit))),
+    removeUpTo: (owner, id) =>
+      turn.write(() => {
+        const { changes } = remove.run(owner, id);
+        if (changes > 0) uncount.run(changes, owner);
+      }),
+    count: (owner) => turn.read(() => count.get(owner) ?? 0),
+  };
+}
+
+/** Removes all messages of an owner. */
+export function offlineEraser(db: Database): (owner: string) => void {
+  const statements = ["offline_box", "offline_message"].map((table) =>
+    db.prepare<[string]>(`DELETE FROM ${table} WHERE owner = ?`),
+  );
+  return (owner) => {
+    for (const statement of statements) statement.run(owner);
+  };
+}

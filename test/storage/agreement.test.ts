@@ -1,0 +1,124 @@
+// Any sequence of operations, in turns of several, has the same results in the memory store and the SQLite store.
+
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import { createMemoryStore } from "../../storage/memory.ts";
+import { openSqliteStore } from "../../storage/sqlite.ts";
+import type { Store } from "../../storage/store.ts";
+import {
+  account,
+  bcrypt,
+  event,
+  item,
+  presentity,
+  publication,
+  relation,
+  scram,
+  subscription,
+  token,
+} from "./records.ts";
+import { temporaryFolder } from "./temporary.ts";
+
+type Operation = (store: Store) => Promise<unknown>;
+
+const localpart = fc.constantFrom("juliet", "nurse", "\u{ff5e}", "\u{20000}");
+const owner = localpart.map((name) => `${name}@example.com`);
+const foreign = fc.constantFrom("romeo@example.net", "paris@example.net", "example.net", "romeo@other.example");
+const scope = fc.oneof(
+  foreign.map((address) => ({ presentity: address })),
+  fc.constantFrom({ domain: "example.net" }, { domain: "other.example" }),
+);
+const small = fc.integer({ min: -1, max: 12 });
+const text = fc.constantFrom("", "a", "b", "ä\u{1f339}");
+const time = fc.option(small);
+const credentials = fc.array(fc.constantFrom(bcrypt, scram(), scram({ keyId: "k2" })), { maxLength: 2 });
+/** What an update callback does. */
+const step = fc.constantFrom("keep", "delete", "put", "put", "throw");
+
+function changed<T>(action: string, current: T | undefined, next: T): T | undefined {
+  if (action === "throw") throw new Error("callback");
+  if (action === "keep") return current;
+  return action === "put" ? next : undefined;
+}
+
+function operation<T extends [unknown, ...unknown[]]>(
+  run: (store: Store, ...values: T) => Promise<unknown>,
+  ...values: { [K in keyof T]: fc.Arbitrary<T[K]> }
+): fc.Arbitrary<Operation> {
+  return fc.tuple<T>(...values).map((drawn) => {
+    const bound: Operation = (store) => run(store, ...drawn);
+    return Object.assign(bound, { [fc.toStringMethod]: () => `${run} with ${fc.stringify(drawn)}` });
+  });
+}
+
+const operations: fc.Arbitrary<Operation>[] = [
+  operation((s, name, list) => s.accounts.create(account(name, list)), localpart, credentials),
+  operation((s, name, list) => s.accounts.setCredentials(name, list), localpart, credentials),
+  operation((s, name) => s.accounts.delete(name, `${name}@example.com`), localpart),
+  operation((s, after, limit) => s.accounts.list({ after, limit }), text, small),
+  operation((s, name) => s.accounts.get(name), localpart),
+  operation((s) => s.accounts.countBcryptOnly(), fc.constant(0)),
+  operation(
+    (s, of, contact, name, action, max) =>
+      s.roster.update(of, contact, (now) => changed(action, now, item(contact, { name, groups: [name] })), max + 1),
+    ...([owner, foreign, text, step, small] as const),
+  ),
+  operation((s, of) => s.roster.load(of), owner),
+  operation((s, of, version) => s.roster.changesSince(of, version), owner, small),
+  operation((s, of, xml, quota) => s.offline.add(of, xml, 1, quota), owner, text, small),
+  operation((s, of, after, limit) => s.offline.load(of, after, limit), owner, small, small),
+  operation((s, of, id) => s.offline.removeUpTo(of, id), owner, small),
+  operation((s, of) => s.offline.count(of), owner),
+  operation((s, address, formalName) => s.gateway.putPresentity(presentity(address, { formalName })), foreign, text),
+  operation((s, address) => s.gateway.deletePresentity(address), foreign),
+  operation((s, after, limit) => s.gateway.listPresentities("example.net", { after, limit }), text, small),
+  operation(
+    (s, address, action, ends) =>
+      s.gateway.updatePublication(address, (now) => changed(action, now, publication("e", ends))),
+    ...([foreign, step, time] as const),
+  ),
+  operation((s, now) => s.gateway.expiredPublications(now), small),
+  operation(
+    (s, address, user, action, until) =>
+      s.gateway.updateRelation(address, user, (now) => {
+        const lastOpen = until === null || until > 5;
+        const next = relation(address, user, { subscription: { ...subscription(until), lastOpen } });
+        return { next: changed(action, now, next), events: [event(address, { at: until ?? 0 })] };
+      }),
+    ...([foreign, owner, step, time] as const),
+  ),
+  operation((s, now) => s.gateway.expiredSubscriptions(now), small),
+  operation((s) => s.gateway.openSubscriptions(), fc.constant(0)),
+  operation((s, address) => s.gateway.listRelations(address), foreign),
+  operation((s, user) => s.gateway.listRelationsOfUser(user), owner),
+  operation((s, address, at) => s.gateway.appendEvents([event(address, { at })]), foreign, small),
+  operation((s, of, after, limit) => s.gateway.eventsAfter(of, after, limit), scope, small, small),
+  operation((s, of) => s.gateway.eventBounds(of), scope),
+  operation((s, before, keep) => s.gateway.pruneEvents(before, keep), small, fc.integer({ min: 0, max: 3 })),
+  operation((s, id, address) => s.gateway.addToken(token(id, { scope: `presentity:${address}` })), text, foreign),
+  operation((s, id) => s.gateway.revokeToken(id), text),
+  operation((s) => s.gateway.listTokens(), fc.constant(0)),
+];
+
+const path = temporaryFolder();
+
+it("memory and SQLite agree", async () => {
+  const turns = fc.array(fc.array(fc.oneof(...operations), { maxLength: 6 }), { maxLength: 12 });
+  let run = 0;
+  const outcome = (result: PromiseSettledResult<unknown>): unknown =>
+    result.status === "fulfilled" ? { value: result.value } : "rejected";
+  await fc.assert(
+    fc.asyncProperty(turns, async (script) => {
+      run += 1;
+      const stores = [createMemoryStore(), openSqliteStore(path(`run-${run}.sqlite`))];
+      for (const turn of script) {
+        const [memory, sqlite] = await Promise.all(
+          stores.map(async (store) => (await Promise.allSettled(turn.map((operate) => operate(store)))).map(outcome)),
+        );
+        expect(sqlite).toStrictEqual(memory);
+      }
+      await Promise.all(stores.map((store) => store.close()));
+    }),
+    { numRuns: 150 },
+  );
+});

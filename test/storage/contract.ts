@@ -1,0 +1,36 @@
+// The contract of storage/store.ts as one suite, run against every store.
+
+import { afterEach, beforeEach, describe } from "vitest";
+import type { Store } from "../../storage/store.ts";
+import { accountsContract } from "./contract/accounts.ts";
+import { auditContract } from "./contract/audit.ts";
+import { eventsContract } from "./contract/events.ts";
+import { lifetimeContract } from "./contract/lifetime.ts";
+import { offlineContract } from "./contract/offline.ts";
+import { presentitiesContract } from "./contract/presentities.ts";
+import { relationsContract } from "./contract/relations.ts";
+import { rosterContract } from "./contract/roster.ts";
+import { rosterVersionsContract } from "./contract/roster-versions.ts";
+import { tokensContract } from "./contract/tokens.ts";
+
+/** @param open gives an empty store; each test has its own, closed after it */
+export function storeContract(name: string, open: () => Store): void {
+  describe(name, () => {
+    let store: Store;
+    beforeEach(() => {
+      store = open();
+    });
+    afterEach(() => store.close());
+    const current = (): Store => store;
+    accountsContract(current);
+    rosterContract(current);
+    rosterVersionsContract(current);
+    offlineContract(current);
+    auditContract(current);
+    presentitiesContract(current);
+    relationsContract(current);
+    eventsContract(current);
+    tokensContract(current);
+    lifetimeContract(current);
+  });
+}

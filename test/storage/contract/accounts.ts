@@ -1,0 +1,107 @@
+// AccountStore: every sentence of its docstrings.
+
+import { describe, expect, it } from "vitest";
+import type { Store } from "../../../storage/store.ts";
+import { AT, account, bcrypt, item, JULIET, NURSE, ROMEO, scram } from "../records.ts";
+
+export function accountsContract(store: () => Store): void {
+  describe("accounts", () => {
+    it("gives back what was created, credentials whole and in order", async () => {
+      const credentials = [scram(), scram({ kind: "SCRAM-SHA-1", keyId: "k2" }), bcrypt];
+      expect(await store().accounts.create(account("juliet", credentials))).toBe(true);
+      expect(await store().accounts.get("juliet")).toStrictEqual(account("juliet", credentials));
+      expect(await store().accounts.get("romeo")).toBeUndefined();
+    });
+
+    it("keeps an account without credentials", async () => {
+      await store().accounts.create(account("juliet", []));
+      expect(await store().accounts.get("juliet")).toStrictEqual(account("juliet", []));
+    });
+
+    it("does not create an account twice, and changes nothing then", async () => {
+      const [first, second] = await Promise.all([
+        store().accounts.create(account("juliet")),
+        store().accounts.create({ ...account("juliet", [bcrypt]), createdAt: AT + 1 }),
+      ]);
+      expect([first, second]).toEqual([true, false]);
+      expect(await store().accounts.get("juliet")).toStrictEqual(account("juliet"));
+    });
+
+    it("replaces all credentials, of an account that exists", async () => {
+      await store().accounts.create(account("juliet", [scram(), scram({ kind: "SCRAM-SHA-1" })]));
+      expect(await store().accounts.setCredentials("juliet", [bcrypt])).toBe(true);
+      expect(await store().accounts.get("juliet")).toStrictEqual(account("juliet", [bcrypt]));
+      expect(await store().accounts.setCredentials("romeo", [bcrypt])).toBe(false);
+      expect(await store().accounts.get("romeo")).toBeUndefined();
+    });
+
+    it("erases an account with its roster and offline messages, and no other's", async () => {
+      for (const [localpart, owner] of [
+        ["juliet", JULIET],
+        ["nurse", NURSE],
+      ] as const) {
+        await store().accounts.create(account(localpart));
+        await store().roster.update(owner, ROMEO, () => item(ROMEO));
+        await store().offline.add(owner, "<message/>", AT, 10);
+      }
+      expect(await store().accounts.delete("juliet", JULIET)).toBe(true);
+      expect(await store().accounts.get("juliet")).toBeUndefined();
+      expect((await store().roster.load(JULIET)).items).toEqual([]);
+      expect(await store().offline.count(JULIET)).toBe(0);
+      expect(await store().offline.load(JULIET, 0, 10)).toEqual([]);
+      expect(await store().accounts.get("nurse")).toBeDefined();
+      expect((await store().roster.load(NURSE)).items).toHaveLength(1);
+      expect(await store().offline.count(NURSE)).toBe(1);
+      // What comes after it starts afresh.
+      expect(await store().accounts.create(account("juliet"))).toBe(true);
+      expect(await store().offline.add(JULIET, "<message/>", AT, 1)).toBe(true);
+    });
+
+    it("changes nothing when the account to delete does not exist", async () => {
+      await store().roster.update(JULIET, ROMEO, () => item(ROMEO));
+      expect(await store().accounts.delete("juliet", JULIET)).toBe(false);
+      expect((await store().roster.load(JULIET)).items).toHaveLength(1);
+    });
+
+    it("lists in order of localpart, by code point, page by page", async () => {
+      const localparts = ["\u{20000}", "a", "b", "\u{ff5e}", "ab"];
+      for (const localpart of localparts) await store().accounts.create(account(localpart, [scram(), bcrypt]));
+      const first = await store().accounts.list({ limit: 3 });
+      expect(first.map(({ localpart }) => localpart)).toEqual(["a", "ab", "b"]);
+      expect(first[0]).toStrictEqual(account("a", [scram(), bcrypt]));
+      const second = await store().accounts.list({ after: "b", limit: 3 });
+      expect(second.map(({ localpart }) => localpart)).toEqual(["\u{ff5e}", "\u{20000}"]);
+      expect(await store().accounts.list({ after: "\u{20000}", limit: 3 })).toEqual([]);
+      expect(await store().accounts.list({ limit: 0 })).toEqual([]);
+      expect(await store().accounts.list({ limit: -1 })).toEqual([]);
+    });
+
+    it("gives at most 100 a page", async () => {
+      await Promise.all(Array.from({ length: 101 }, (_, n) => store().accounts.create(account(`user-${n}`, []))));
+      expect(await store().accounts.list({ limit: 1_000 })).toHaveLength(100);
+    });
+
+    it("counts the accounts that have only a bcrypt credential", async () => {
+      expect(await store().accounts.countBcryptOnly()).toBe(0);
+      await store().accounts.create(account("bcrypt", [bcrypt]));
+      await store().accounts.create(account("both", [bcrypt, scram()]));
+      await store().accounts.create(account("none", []));
+      await store().accounts.create(account("scram"));
+      expect(await store().accounts.countBcryptOnly()).toBe(1);
+      await store().accounts.setCredentials("both", [bcrypt]);
+      expect(await store().accounts.countBcryptOnly()).toBe(2);
+      await store().accounts.setCredentials("bcrypt", [scram()]);
+      await store().accounts.delete("both", "both@example.com");
+      expect(await store().accounts.countBcryptOnly()).toBe(0);
+    });
+
+    it("is not reached by a later change of what was given or returned", async () => {
+      const given = account("juliet", [scram({ sealed: Buffer.from([9, 8, 7]) })]);
+      await store().accounts.create(given);
+      given.credentials[0]?.sealed.fill(0);
+      (await store().accounts.get("juliet"))?.credentials[0]?.salt.fill(0);
+      (await store().accounts.list({ limit: 1 }))[0]?.credentials[0]?.salt.fill(0);
+      expect(await store().accounts.get("juliet")).toStrictEqual(account("juliet"));
+    });
+  });
+}

@@ -1,0 +1,79 @@
+// Store: secrets, and the end.
+
+import { describe, expect, it } from "vitest";
+import { StoreClosedError } from "../../../storage/errors.ts";
+import type { Store } from "../../../storage/store.ts";
+import { AT, account, event, item, JULIET, presentity, ROMEO, token } from "../records.ts";
+
+/** One call of every method. */
+function everyCall({ accounts, roster, offline, audit, gateway, secret }: Store): Promise<unknown>[] {
+  const page = { limit: 10 };
+  return [
+    accounts.create(account("juliet")),
+    accounts.get("juliet"),
+    accounts.setCredentials("juliet", []),
+    accounts.delete("juliet", JULIET),
+    accounts.list(page),
+    accounts.countBcryptOnly(),
+    roster.load(JULIET),
+    roster.get(JULIET, ROMEO),
+    roster.update(JULIET, ROMEO, () => item(ROMEO)),
+    roster.changesSince(JULIET, 0),
+    offline.add(JULIET, "<message/>", AT, 10),
+    offline.load(JULIET, 0, 10),
+    offline.removeUpTo(JULIET, 0),
+    offline.count(JULIET),
+    audit.add({ at: AT, event: "", account: "", address: "", detail: "" }),
+    audit.list(10),
+    gateway.putPresentity(presentity(ROMEO)),
+    gateway.getPresentity(ROMEO),
+    gateway.listPresentities("example.net", page),
+    gateway.deletePresentity(ROMEO),
+    gateway.getPublication(ROMEO),
+    gateway.updatePublication(ROMEO, (now) => now),
+    gateway.expiredPublications(AT),
+    gateway.getRelation(ROMEO, JULIET),
+    gateway.updateRelation(ROMEO, JULIET, (next) => ({ next })),
+    gateway.listRelations(ROMEO),
+    gateway.listRelationsOfUser(JULIET),
+    gateway.expiredSubscriptions(AT),
+    gateway.openSubscriptions(),
+    gateway.appendEvents([event(ROMEO)]),
+    gateway.eventsAfter({ presentity: ROMEO }, 0, 10),
+    gateway.eventBounds({ presentity: ROMEO }),
+    gateway.pruneEvents(0, 0),
+    gateway.addToken(token("t1")),
+    gateway.findToken("hash-of-t1"),
+    gateway.listTokens(),
+    gateway.revokeToken("t1"),
+    secret("name"),
+  ];
+}
+
+export function lifetimeContract(store: () => Store): void {
+  describe("secret", () => {
+    it("is made once for each name: 32 octets as hex", async () => {
+      const [first, second, other] = await Promise.all([store().secret("a"), store().secret("a"), store().secret("b")]);
+      expect(first).toMatch(/^[0-9a-f]{64}$/);
+      expect(second).toBe(first);
+      expect(other).not.toBe(first);
+      expect(await store().secret("a")).toBe(first);
+    });
+  });
+
+  describe("close", () => {
+    it("answers what was asked before it", async () => {
+      const answers = Promise.all(everyCall(store()));
+      await store().close();
+      expect((await answers)[0]).toBe(true);
+    });
+
+    it("refuses every call after it, and may be called again", async () => {
+      await store().close();
+      await store().close();
+      for (const result of await Promise.allSettled(everyCall(store()))) {
+        expect(result).toMatchObject({ status: "rejected", reason: new StoreClosedError() });
+      }
+    });
+  });
+}

@@ -1,0 +1,68 @@
+// Records to store: complete ones, of which a test names only what it is about.
+
+import type {
+  Account,
+  CppSubscription,
+  NewGatewayEvent,
+  Presentity,
+  Publication,
+  Relation,
+  RosterItem,
+  StoredCredential,
+  Token,
+} from "../../storage/store.ts";
+
+export const JULIET = "juliet@example.com";
+export const ROMEO = "romeo@example.net";
+export const NURSE = "nurse@example.com";
+export const AT = Date.UTC(2026, 10, 20);
+
+export function scram(change: Partial<StoredCredential> = {}): StoredCredential {
+  const octets = { salt: Uint8Array.of(1, 0, 255), sealed: Uint8Array.of(9, 8, 7) };
+  return { kind: "SCRAM-SHA-256", iterations: 10_000, keyId: "k1", ...octets, ...change };
+}
+
+export const bcrypt: StoredCredential = scram({ kind: "bcrypt", iterations: 0, salt: Uint8Array.of() });
+
+export function account(localpart: string, credentials: readonly StoredCredential[] = [scram()]): Account {
+  return { localpart, createdAt: AT, credentials };
+}
+
+export function item(contact: string, change: Partial<RosterItem> = {}): RosterItem {
+  const empty = { name: "", groups: [], approved: false, pendingSubscribe: "" };
+  return { contact, inRoster: true, state: "none", ...empty, ...change };
+}
+
+export function presentity(address: string, change: Partial<Presentity> = {}): Presentity {
+  const domain = address.slice(address.indexOf("@") + 1);
+  return { address, domain, formalName: "", policy: "confirm", allowFrom: [], createdAt: AT, ...change };
+}
+
+export function publication(etag: string, expiresAt: number | null = null): Publication {
+  return { etag, document: `<presence etag='${etag}'/>`, publishedAt: AT, expiresAt };
+}
+
+export function relation(address: string, user: string, change: Partial<Relation> = {}): Relation {
+  return { presentity: address, user, state: "none", approved: false, watch: null, subscription: null, ...change };
+}
+
+export function subscription(until: number | null): CppSubscription {
+  return {
+    state: "active",
+    subscriptId: "s1",
+    transId: "t1",
+    since: AT,
+    until,
+    durationSeconds: 3_600,
+    lastDigest: "d1",
+    lastOpen: false,
+  };
+}
+
+export function event(address: string, change: Partial<NewGatewayEvent> = {}): NewGatewayEvent {
+  return { presentity: address, type: "message", data: '{"transId":"t1"}', at: AT, ...change };
+}
+
+export function token(id: string, change: Partial<Token> = {}): Token {
+  return { id, scope: "domain:example.net", sha256: `hash-of-${id}`, createdAt: AT, ...change };
+}

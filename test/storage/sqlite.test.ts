@@ -1,0 +1,129 @@
+// The SQLite store keeps the contract, survives being reopened, and asks nothing without an index.
+
+import Database from "better-sqlite3";
+import { describe, expect, it } from "vitest";
+import { openDatabase } from "../../storage/sqlite/open.ts";
+import { openSqliteStore, sqliteStore } from "../../storage/sqlite.ts";
+import { storeContract } from "./contract.ts";
+import {
+  AT,
+  account,
+  bcrypt,
+  event,
+  item,
+  JULIET,
+  NURSE,
+  presentity,
+  publication,
+  ROMEO,
+  relation,
+  scram,
+  subscription,
+  token,
+} from "./records.ts";
+import { temporaryFolder } from "./temporary.ts";
+
+describe("SQLite", () => {
+  const path = temporaryFolder();
+
+  storeContract("SQLite store", () => openSqliteStore(path()));
+  storeContract("SQLite store, durability normal", () => openSqliteStore(path(), { durability: "normal" }));
+
+  it("has everything after it is reopened", async () => {
+    const first = openSqliteStore(path());
+    const kept = account("juliet", [scram(), bcrypt]);
+    await first.accounts.create(kept);
+    await first.roster.update(JULIET, ROMEO, () => item(ROMEO, { groups: ["Friends"] }));
+    await first.roster.update(JULIET, NURSE, () => item(NURSE));
+    await first.roster.update(JULIET, NURSE, () => undefined);
+    await first.offline.add(JULIET, "<message/>", AT, 10);
+    await first.audit.add({ at: AT, event: "e", account: "a", address: "b", detail: "d" });
+    await first.gateway.putPresentity(presentity(ROMEO));
+    await first.gateway.updatePublication(ROMEO, () => publication("e1", AT));
+    const between = relation(ROMEO, JULIET, { subscription: subscription(AT) });
+    await first.gateway.updateRelation(ROMEO, JULIET, () => ({ next: between }));
+    await first.gateway.addToken(token("t1"));
+    const secret = await first.secret("name");
+    await first.close();
+
+    const again = openSqliteStore(path());
+    expect(await again.accounts.get("juliet")).toStrictEqual(kept);
+    expect(await again.roster.load(JULIET)).toEqual({ version: 3, items: [item(ROMEO, { groups: ["Friends"] })] });
+    expect((await again.roster.changesSince(JULIET, 1))?.changes).toEqual([
+      { contact: NURSE, version: 3, item: undefined },
+    ]);
+    expect(await again.offline.load(JULIET, 0, 10)).toHaveLength(1);
+    expect(await again.audit.list(10)).toHaveLength(1);
+    expect(await again.gateway.getPresentity(ROMEO)).toEqual(presentity(ROMEO));
+    expect((await again.gateway.expiredPublications(AT)).addresses).toEqual([ROMEO]);
+    expect((await again.gateway.expiredSubscriptions(AT)).relations).toEqual([between]);
+    expect(await again.gateway.findToken("hash-of-t1")).toEqual(token("t1"));
+    expect(await again.secret("name")).toBe(secret);
+    await again.close();
+  });
+
+  it("goes on counting event and message ids, and knows the bounds, after pruning and reopening", async () => {
+    const first = openSqliteStore(path());
+    const [, , last] = await first.gateway.appendEvents([event(ROMEO), event(ROMEO), event(ROMEO)]);
+    await first.gateway.pruneEvents(Number.MAX_SAFE_INTEGER, 0);
+    await first.offline.add(JULIET, "1", AT, 10);
+    await first.offline.removeUpTo(JULIET, 1);
+    await first.close();
+
+    const again = openSqliteStore(path());
+    for (const scope of [{ presentity: ROMEO }, { domain: "example.net" }]) {
+      expect(await again.gateway.eventBounds(scope)).toEqual({ prunedUpTo: last?.id, last: last?.id });
+    }
+    const [next] = await again.gateway.appendEvents([event(ROMEO)]);
+    expect(next?.id).toBe((last?.id ?? 0) + 1);
+    await again.offline.add(JULIET, "2", AT, 10);
+    expect((await again.offline.load(JULIET, 0, 10))[0]?.id).toBe(2);
+    await again.close();
+  });
+
+  it("keeps times with a fraction of a millisecond", async () => {
+    const store = openSqliteStore(path());
+    await store.gateway.updatePublication(ROMEO, () => publication("e1", AT + 0.25));
+    expect((await store.gateway.getPublication(ROMEO))?.expiresAt).toBe(AT + 0.25);
+    expect((await store.gateway.expiredPublications(AT)).next).toBe(AT + 0.25);
+    await store.close();
+  });
+
+  it("answers every query by an index", async () => {
+    const db = openDatabase(path());
+    const statements: string[] = [];
+    const prepare = db.prepare.bind(db);
+    db.prepare = ((sql: string) => {
+      statements.push(sql);
+      return prepare(sql);
+    }) as typeof db.prepare;
+    await sqliteStore(db).close();
+
+    const plain = new Database(path());
+    const queries = statements.filter((sql) => /^\s*(SELECT|UPDATE|DELETE|INSERT|WITH)\b/.test(sql));
+    expect(queries.length).toBeGreaterThan(50);
+    const scans = queries.flatMap((sql) => {
+      const steps = plain.prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`).all(...holes(sql));
+      return steps.filter(({ detail }) => isScan(detail, sql)).map(({ detail }) => `${detail}: ${sql}`);
+    });
+    expect(scans).toEqual([]);
+    plain.close();
+  });
+});
+
+/** A value for each parameter. */
+function holes(sql: string): unknown[] {
+  if (sql.includes(":keep")) return [{ keep: 1, before: 1 }];
+  return [...sql.matchAll(/\?/g)].map(() => 1);
+}
+
+// What reads whole by intent: one-row tables, steps within a query, the trail from its newest end, the token list, and
+// indexes that hold only what is asked for.
+const MEANT =
+  /^SCAN (roster_floor|sqlite_sequence|named|\(subquery-\d+\)|audit|token)$|COVERING INDEX account_bcrypt_only|INDEX relation_open/;
+const MEANT_SORTS = /FOR (LAST TERM OF ORDER BY|GROUP BY)$/;
+
+function isScan(detail: string, sql: string): boolean {
+  if (detail.startsWith("SCAN")) return !MEANT.test(detail);
+  return detail.startsWith("USE TEMP B-TREE") && !MEANT_SORTS.test(detail) && !sql.includes("FROM token");
+}
