@@ -1,0 +1,140 @@
+// SASL for the domain (spec/credentials.md points 2, 5, 7, 8): which mechanisms a stream is offered, and round each exchange
+// the throttle, the audit and the log.
+
+import type { AuditStore } from "../../storage/store.ts";
+import type { Authenticator, ScramHash } from "../accounts/authenticator.ts";
+import type { Throttle } from "../accounts/throttle.ts";
+import type { Clock } from "../clock.ts";
+import { type AuthConfig, ConfigError } from "../config.ts";
+import type { Logger } from "../log.ts";
+import {
+  failure,
+  type MechanismExchange,
+  type SaslContext,
+  type SaslExchange,
+  type SaslOffer,
+  type SaslOutcome,
+  type SaslServer,
+  type Verdict,
+} from "./mechanism.ts";
+import { plainExchange } from "./plain.ts";
+import { scramExchange } from "./scram.ts";
+
+export type SaslParts = {
+  readonly config: Pick<AuthConfig, "plain">;
+  readonly authenticator: Authenticator;
+  readonly domain: string;
+  /** Kept over restarts: `await store.secret("sasl")`. */
+  readonly secret: string;
+  readonly throttle: Throttle;
+  readonly audit: AuditStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+};
+
+// Best first; SHA-1 stays, because some clients know nothing else.
+const SCRAM: readonly { name: string; hash: ScramHash; plus: boolean }[] = [
+  { name: "SCRAM-SHA-256-PLUS", hash: "SHA-256", plus: true },
+  { name: "SCRAM-SHA-1-PLUS", hash: "SHA-1", plus: true },
+  { name: "SCRAM-SHA-256", hash: "SHA-256", plus: false },
+  { name: "SCRAM-SHA-1", hash: "SHA-1", plus: false },
+];
+
+/** Throws ConfigError if nobody could ever log in: PLAIN is off, and the authenticator knows nothing else. */
+export function createSaslServer(parts: SaslParts): SaslServer {
+  const { config, authenticator, domain, secret } = parts;
+  if (!config.plain && authenticator.scram === undefined) {
+    throw new ConfigError([
+      "auth.plain: must be true here, because passwords stored as bcrypt can verify nothing but PLAIN",
+    ]);
+  }
+  // What a stream was shown holds for it, even if the list changes before it answers.
+  const shown = new WeakMap<SaslContext, SaslOffer>();
+
+  const makeOffer = async (context: SaslContext): Promise<SaslOffer> => {
+    const scram = await offersScram(parts, context);
+    const plus = scram && context.secure && context.bindings.size > 0;
+    const names = scram ? SCRAM.filter((mechanism) => plus || !mechanism.plus).map(({ name }) => name) : [];
+    const offer: SaslOffer = {
+      mechanisms: config.plain ? [...names, "PLAIN"] : names,
+      bindings: plus ? [...context.bindings.keys()] : [],
+    };
+    shown.set(context, offer);
+    return offer;
+  };
+
+  return {
+    offer: makeOffer,
+    async start(name, context) {
+      const offer = shown.get(context) ?? (await makeOffer(context));
+      if (!offer.mechanisms.includes(name)) return undefined;
+      const chosen = SCRAM.find((mechanism) => mechanism.name === name);
+      const source = authenticator.scram;
+      if (chosen === undefined) return guarded(parts, name, context, plainExchange(authenticator, domain));
+      if (source === undefined) return undefined;
+      const { hash, plus } = chosen;
+      const plusOffered = offer.bindings.length > 0;
+      return guarded(parts, name, context, scramExchange({ hash, plus, plusOffered, source, domain, secret, context }));
+    },
+  };
+}
+
+// While accounts are left that only have a bcrypt hash, nobody is offered SCRAM but who claims an account that can do it: a
+// client that chose SCRAM would not fall back. Without PLAIN such accounts cannot log in anyway.
+async function offersScram({ config, authenticator, domain }: SaslParts, { claimed }: SaslContext): Promise<boolean> {
+  if (authenticator.scram === undefined) return false;
+  if (!config.plain) return true;
+  return authenticator.scram.usable(claimed?.domainpart === domain ? claimed.localpart : undefined);
+}
+
+/** Source: RFC 6120 section 6.5.10: the client learns no more than the condition. */
+function guarded(parts: SaslParts, mechanism: string, context: SaslContext, inner: MechanismExchange): SaslExchange {
+  const { throttle, clock, log } = parts;
+  const { address } = context;
+  let over = false;
+
+  const judge = async (message: Buffer | undefined): Promise<Verdict> => {
+    if (over) return failure("malformed-request", "the exchange is over");
+    try {
+      return await inner.step(message);
+    } catch (error) {
+      log.error({ mechanism, address, error }, "login-error");
+      return failure("temporary-auth-failure", "an error; see the log");
+    }
+  };
+
+  return {
+    async step(message): Promise<SaslOutcome> {
+      const verdict = await judge(message);
+      if (verdict.kind === "challenge") return verdict;
+      over = true;
+      if (verdict.kind === "success") {
+        await wait(clock, throttle.success(address));
+        return verdict;
+      }
+      const { condition, reason, localpart } = verdict;
+      log.info({ mechanism, address, localpart, condition, reason }, "login-failed");
+      if (condition !== "temporary-auth-failure") {
+        // Whoever has not been told wrong has not guessed: that does not slow down the account's owner.
+        const delayMs = throttle.failure(address, condition === "not-authorized" ? localpart : undefined);
+        await record(parts, address, localpart, `${mechanism}: ${condition}: ${reason}`);
+        await wait(clock, delayMs);
+      }
+      return { kind: "failure", condition };
+    },
+  };
+}
+
+async function record(parts: SaslParts, address: string, localpart: string | undefined, detail: string): Promise<void> {
+  const { audit, clock, domain, log } = parts;
+  const account = localpart === undefined ? "" : `${localpart}@${domain}`;
+  try {
+    await audit.add({ at: clock.now(), event: "login-failed", account, address, detail });
+  } catch (error) {
+    log.error({ address, error }, "audit-failed");
+  }
+}
+
+function wait(clock: Clock, delayMs: number): Promise<void> {
+  return delayMs <= 0 ? Promise.resolve() : new Promise((resolve) => void clock.after(delayMs, resolve));
+}

@@ -1,0 +1,44 @@
+// AccountStore and AuditStore over arrays and maps, for tests of what stands on them. `rows` may be read and tampered with.
+
+import type { Account, AccountStore, AuditRecord, AuditStore } from "../../storage/store.ts";
+
+export function accountStore(): AccountStore & { readonly rows: Map<string, Account>; counted: number } {
+  const rows = new Map<string, Account>();
+  return {
+    rows,
+    counted: 0,
+    async create(account) {
+      if (rows.has(account.localpart)) return false;
+      rows.set(account.localpart, account);
+      return true;
+    },
+    async get(localpart) {
+      return rows.get(localpart);
+    },
+    async setCredentials(localpart, credentials) {
+      const account = rows.get(localpart);
+      if (account !== undefined) rows.set(localpart, { ...account, credentials });
+      return account !== undefined;
+    },
+    async delete(localpart) {
+      return rows.delete(localpart);
+    },
+    async list({ after = "", limit }) {
+      const names = [...rows.keys()].filter((name) => name > after).sort();
+      return names.slice(0, limit).flatMap((name) => rows.get(name) ?? []);
+    },
+    async countBcryptOnly() {
+      this.counted += 1;
+      return [...rows.values()].filter(({ credentials }) => credentials.every(({ kind }) => kind === "bcrypt")).length;
+    },
+  };
+}
+
+export function auditStore(): AuditStore & { readonly records: AuditRecord[] } {
+  const records: AuditRecord[] = [];
+  return {
+    records,
+    add: async (record) => void records.push(record),
+    list: async (limit) => records.toReversed().slice(0, limit),
+  };
+}
