@@ -133,6 +133,11 @@ export function usernameCaseMapped(text: string): Result<string> {
   return satisfiesBidiRule(mapped) ? checked : refuse("it mixes text directions (RFC 5893)");
 }
 
+/** Only code points of the IdentifierClass, as they stand. Source: RFC 8264 section 4.2. */
+export function identifierClass(text: string): Result<string> {
+  return ASCII_ONLY.test(text) ? ok(text) : checkClass(text, false);
+}
+
 /**
  * Prepares and enforces the OpaqueString profile, as a resourcepart needs it.
  * Source: RFC 8265 section 4.2; RFC 7622 section 3.4.
