@@ -105,11 +105,16 @@ export function message(attrs: Record<string, string>): Element {
 }
 
 /** What a handler answers to a get or set: a result with at most one payload, or a StanzaError. */
-export type IqResult = { readonly kind: "result"; readonly payload: Element | undefined };
+export type IqResult = {
+  readonly kind: "result";
+  readonly payload: Element | undefined;
+  /** What must reach the asker behind the reply. */
+  readonly afterwards?: () => void;
+};
 export type IqReply = IqResult | StanzaError;
 
-export function result(payload?: Element): IqResult {
-  return { kind: "result", payload };
+export function result(payload?: Element, afterwards?: () => void): IqResult {
+  return afterwards === undefined ? { kind: "result", payload } : { kind: "result", payload, afterwards };
 }
 
 /** The iq that answers `request`, its addresses swapped. Source: RFC 6120 section 8.2.3. */

@@ -211,7 +211,8 @@ function restricted(what: string): never {
 function asStreamError(error: Error): StreamError {
   if (error instanceof StreamError) return error;
   const message = error.message;
-  if (message.startsWith("undefined entity")) return new StreamError("restricted-xml", "entities are not allowed in XMPP");
+  if (message.startsWith("undefined entity"))
+    return new StreamError("restricted-xml", "entities are not allowed in XMPP");
   if (message.startsWith("unbound namespace prefix")) return new StreamError("bad-namespace-prefix", message);
   return new StreamError("not-well-formed", message);
 }

@@ -24,13 +24,16 @@ function escapeText(value: string): string {
   return value.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll("\r", "&#13;");
 }
 
-/** The XML text of an element. Source: RFC 6120 section 11; no declaration, no white space of its own. */
+/**
+ * The XML text of an element, its attributes in apostrophes as the RFCs' examples have them. Source: RFC 6120 section 11;
+ * no declaration, no white space of its own.
+ */
 export function serialize(element: Element): string {
   let out = `<${element.name}`;
   const attrs = element.attrs;
   for (const name in attrs) {
     const value = attrs[name] as string | undefined | null;
-    if (value !== undefined && value !== null) out += ` ${name}="${escapeAttribute(String(value))}"`;
+    if (value !== undefined && value !== null) out += ` ${name}='${escapeAttribute(String(value))}'`;
   }
   const children = element.children;
   if (children.length === 0) return `${out}/>`;

@@ -1,0 +1,177 @@
+// Subscription stanzas of local users (RFC 6121 section 3): the pure machine, the store, and what follows from both.
+
+import type { Element } from "ltx";
+import type { RosterChange, RosterItem } from "../../storage/store.ts";
+import { stanzaError } from "../errors.ts";
+import { Jid } from "../jid.ts";
+import type { Presence } from "../presence/presence.ts";
+import type { Core, RouteOutcome } from "../router/routing.ts";
+import { isLocalUser } from "../router/routing.ts";
+import { presence, type SubscriptionType } from "../stanza.ts";
+import { serialize, withAttrs } from "../xml/serialize.ts";
+import { pushItem } from "./push.ts";
+import { emptyItem, keepIfUsed } from "./rosters.ts";
+import { isPendingIn, isPendingOut, isWatching, type Transition, transition, watches } from "./subscription.ts";
+
+export class Subscriptions {
+  readonly #core: Core;
+  readonly #presence: Presence;
+
+  constructor(core: Core, presence: Presence) {
+    this.#core = core;
+    this.#presence = presence;
+  }
+
+  /**
+   * A subscription stanza that a local user sends. Source: RFC 6121 sections 3.1.2, 3.1.5, 3.2.2, 3.3.2, 3.4.2.
+   * @param user bare JID
+   * @param contact bare JID, whatever resourcepart the client wrote
+   */
+  async outbound(user: Jid, contact: Jid, type: SubscriptionType, stanza: Element): Promise<RouteOutcome> {
+    if (user.equals(contact)) return undefined; // one's own presence needs no subscription (section 4.2.2)
+    const asks = type === "subscribe" || type === "subscribed";
+    if (asks && !this.#reachable(contact)) return stanzaError("remote-server-not-found");
+    const { effects, before, after, version } = await this.#step(user, contact, "outbound", type, "");
+    // Section 3.2.2: unavailable presence goes out before the cancellation does.
+    if (effects.presence === "unavailable") this.#presence.sendUnavailable(user, contact);
+    let refused: RouteOutcome;
+    if (effects.route) {
+      const stamped = withAttrs(stanza, { from: user.toString(), to: contact.toString() });
+      refused = await this.#forward(stamped, user, contact, type);
+    }
+    if (refused !== undefined && type === "subscribe" && effects.push) {
+      // Section 3.1.2: a request that could not be routed leaves no trace but the error.
+      await this.#withdraw(user, contact, before);
+      return refused;
+    }
+    // Section 3.1.2: route before the roster push. Where an answer has changed the item already, its push was the newer one.
+    const overtaken = this.#core.rosters.peek(user.bareString)?.get(contact.bareString) !== after;
+    if (effects.push && !overtaken) {
+      pushItem(this.#core.sessions, user.bareString, contact.bareString, after, version);
+    }
+    if (effects.presence === "current") this.#presence.sendCurrent(user, contact);
+    return asks ? refused : undefined;
+  }
+
+  /**
+   * A subscription stanza that reaches a local user. Source: RFC 6121 sections 3.1.3, 3.1.6, 3.2.3, 3.3.3.
+   * Nothing is ever told about an account that does not exist (section 8.5.1).
+   */
+  async inbound(user: Jid, contact: Jid, type: SubscriptionType, stanza: Element): Promise<RouteOutcome> {
+    const owner = user.bareString;
+    if (!this.#core.sessions.has(owner) && !(await this.#core.accountExists(user.localpart as string)))
+      return undefined;
+    const addressed = withAttrs(stanza, { from: contact.toString(), to: owner });
+    const xml = type === "subscribe" ? serialize(addressed) : "";
+    const { effects, after, version } = await this.#step(user, contact, "inbound", type, xml);
+    if (effects.deliver) {
+      // A request goes to available resources (section 3.1.3), the rest to interested ones (sections 3.1.6, 3.2.3, 3.3.3).
+      for (const session of this.#core.sessions.of(owner)) {
+        if (type === "subscribe" ? session.available : session.interested || session.available) session.send(addressed);
+      }
+    }
+    if (effects.push) pushItem(this.#core.sessions, owner, contact.bareString, after, version);
+    if (effects.reply !== undefined) {
+      const reply = presence({ type: effects.reply, from: owner, to: contact.toString() });
+      await this.#forward(reply, user, contact, effects.reply);
+    }
+    if (effects.presence === "current") this.#presence.sendCurrent(user, contact);
+    if (effects.presence === "unavailable") this.#presence.sendUnavailable(user, contact);
+    return undefined;
+  }
+
+  /** Takes a contact off the roster, with what that means for both subscriptions. Source: RFC 6121 section 2.5.2. */
+  async remove(user: Jid, contact: Jid): Promise<RouteOutcome> {
+    const owner = user.bareString;
+    let before: RosterItem | undefined;
+    const { after, version } = await this.#core.rosters.update(owner, contact.bareString, (item) => {
+      before = item;
+      if (!item?.inRoster) return item;
+      // A request that waits for an answer is not part of the roster, and stays.
+      return isPendingIn(item.state)
+        ? { ...emptyItem(item.contact), state: "none+in", pendingSubscribe: item.pendingSubscribe }
+        : undefined;
+    });
+    if (!before?.inRoster) return stanzaError("item-not-found");
+    if (watches(before.state)) {
+      this.#presence.sendUnavailable(user, contact);
+      await this.#forward(
+        presence({ type: "unsubscribed", from: owner, to: contact.toString() }),
+        user,
+        contact,
+        "unsubscribed",
+      );
+    }
+    if (isWatching(before.state) || isPendingOut(before.state)) {
+      await this.#forward(
+        presence({ type: "unsubscribe", from: owner, to: contact.toString() }),
+        user,
+        contact,
+        "unsubscribe",
+      );
+    }
+    pushItem(this.#core.sessions, owner, contact.bareString, after, version);
+    return undefined;
+  }
+
+  /** Ends every subscription of an account that is being deleted, as if its owner had emptied the roster. */
+  async removeAll(user: Jid): Promise<void> {
+    const { items } = await this.#core.store.roster.load(user.bareString);
+    for (const item of items) {
+      const contact = Jid.fromTrusted(item.contact);
+      if (item.inRoster) await this.remove(user, contact);
+      if (isPendingIn(item.state)) {
+        const refusal = presence({ type: "unsubscribed", from: user.bareString, to: item.contact });
+        await this.outbound(user, contact, "unsubscribed", refusal);
+      }
+    }
+  }
+
+  async #withdraw(user: Jid, contact: Jid, before: RosterItem | undefined): Promise<void> {
+    await this.#core.rosters.update(user.bareString, contact.bareString, (item) => {
+      if (item === undefined) return item;
+      const { state } = transition(item, { direction: "outbound", type: "unsubscribe" });
+      return keepIfUsed({ ...item, state, inRoster: before?.inRoster ?? false });
+    });
+  }
+
+  async #step(
+    user: Jid,
+    contact: Jid,
+    direction: "outbound" | "inbound",
+    type: SubscriptionType,
+    pendingXml: string,
+  ): Promise<RosterChange & { effects: Transition }> {
+    let effects: Transition | undefined;
+    const change = await this.#core.rosters.update(user.bareString, contact.bareString, (item) => {
+      const before = item ?? emptyItem(contact.bareString);
+      const next = transition(before, { direction, type });
+      effects = next;
+      const pending = isPendingIn(next.state) ? (isPendingIn(before.state) ? before.pendingSubscribe : pendingXml) : "";
+      const inRoster =
+        before.inRoster || (next.push && direction === "outbound" && (type === "subscribe" || type === "subscribed"));
+      if (
+        next.state === before.state &&
+        next.approved === before.approved &&
+        pending === before.pendingSubscribe &&
+        inRoster === before.inRoster
+      ) {
+        return item;
+      }
+      return keepIfUsed({ ...before, state: next.state, approved: next.approved, pendingSubscribe: pending, inRoster });
+    });
+    return { ...change, effects: effects as Transition };
+  }
+
+  #reachable(contact: Jid): boolean {
+    return (
+      contact.domainpart === this.#core.domain.domainpart || this.#core.component(contact.domainpart) !== undefined
+    );
+  }
+
+  // The stanza is from `user` and bare already; to a local contact it is inbound at once.
+  async #forward(stanza: Element, user: Jid, contact: Jid, type: SubscriptionType): Promise<RouteOutcome> {
+    if (isLocalUser(this.#core, contact)) return this.inbound(contact, user, type, stanza);
+    return this.#core.component(contact.domainpart)?.handle(stanza, user, contact);
+  }
+}

@@ -1,0 +1,213 @@
+// The one path of a stanza (RFC 6120 section 10, RFC 6121 section 8): check, then the server itself, a local user, the
+// gateway, or nowhere.
+
+import type { Element } from "ltx";
+import { StoreLimitError } from "../../storage/store.ts";
+import { type StanzaError, StreamError, stanzaError } from "../errors.ts";
+import { Jid } from "../jid.ts";
+import type { Presence } from "../presence/presence.ts";
+import { watches } from "../roster/subscription.ts";
+import type { Subscriptions } from "../roster/subscriptions.ts";
+import type { Session } from "../session/session.ts";
+import {
+  attr,
+  errorReply,
+  type IqReply,
+  iqReply,
+  isSubscriptionType,
+  mayAnswerWithError,
+  presenceType,
+} from "../stanza.ts";
+import { DispatchTable, type IqTarget, type IqType, iqFault, payloadOf } from "./dispatch.ts";
+import type { Messages } from "./messages.ts";
+import { type Core, isLocalUser, type RouteOutcome, type RouteResult } from "./routing.ts";
+
+export class Router {
+  readonly table = new DispatchTable();
+  readonly #core: Core;
+  readonly #presence: Presence;
+  readonly #subscriptions: Subscriptions;
+  readonly #messages: Messages;
+
+  constructor(core: Core, parts: { presence: Presence; subscriptions: Subscriptions; messages: Messages }) {
+    this.#core = core;
+    this.#presence = parts.presence;
+    this.#subscriptions = parts.subscriptions;
+    this.#messages = parts.messages;
+  }
+
+  /** A stanza from a client: routed, and whatever is refused is told to it (RFC 6120 section 8.3). */
+  fromSession(stanza: Element, session: Session): void | Promise<void> {
+    let outcome: RouteResult;
+    try {
+      outcome = this.route(stanza, session.jid, session);
+    } catch (error) {
+      return this.#answer(stanza, session, this.#failure(error));
+    }
+    if (outcome instanceof Promise) {
+      return outcome.then(
+        (refused) => this.#answer(stanza, session, refused),
+        (error: unknown) => this.#answer(stanza, session, this.#failure(error)),
+      );
+    }
+    return this.#answer(stanza, session, outcome);
+  }
+
+  #answer(stanza: Element, session: Session, refused: RouteOutcome): void {
+    if (refused !== undefined && mayAnswerWithError(stanza)) session.send(errorReply(stanza, refused));
+  }
+
+  #failure(error: unknown): StanzaError {
+    if (error instanceof StreamError) throw error;
+    if (error instanceof StoreLimitError) return stanzaError("resource-constraint", error.message);
+    this.#core.log.error({ error }, "stanza-failed");
+    return stanzaError("internal-server-error");
+  }
+
+  /** Routes a stanza whose `from` is true. */
+  route(stanza: Element, from: Jid, session?: Session): RouteResult {
+    const text = attr(stanza, "to");
+    let to: Jid | undefined;
+    if (text !== undefined) {
+      const parsed = Jid.parse(text);
+      if (!parsed.ok) return stanzaError("jid-malformed", parsed.reason);
+      to = parsed.value;
+    }
+    if (attr(stanza, "xmlns") !== undefined) throw new StreamError("unsupported-stanza-type");
+    switch (stanza.name) {
+      case "message":
+        return this.#message(stanza, from, to ?? from.bare());
+      case "presence":
+        return this.#routePresence(stanza, from, to, session);
+      case "iq":
+        return this.#iq(stanza, from, to ?? from.bare(), session);
+      default:
+        throw new StreamError("unsupported-stanza-type", `${stanza.name} is no stanza`);
+    }
+  }
+
+  #message(stanza: Element, from: Jid, to: Jid): RouteResult {
+    if (isLocalUser(this.#core, to)) return this.#messages.deliver(stanza, to);
+    return this.#elsewhere(stanza, from, to);
+  }
+
+  // What is no local user: the server itself, a gateway domain, or a domain that nobody here can reach.
+  #elsewhere(stanza: Element, from: Jid, to: Jid): RouteResult {
+    if (to.domainpart === this.#core.domain.domainpart) {
+      return stanza.name === "presence" ? undefined : stanzaError("service-unavailable");
+    }
+    const component = this.#core.component(to.domainpart);
+    if (component !== undefined) return component.handle(stanza, from, to);
+    return stanzaError("remote-server-not-found", `${to.domainpart} cannot be reached from here`);
+  }
+
+  // ---- presence
+
+  #routePresence(stanza: Element, from: Jid, to: Jid | undefined, session: Session | undefined): RouteResult {
+    const type = presenceType(stanza);
+    if (type === undefined) return stanzaError("bad-request", "unknown presence type");
+    if (to === undefined) {
+      if (session === undefined) return undefined;
+      if (type === "available") return this.#presence.available(session, stanza);
+      if (type === "unavailable") this.#presence.unavailable(session, stanza);
+      else if (type !== "error" && type !== "probe") return stanzaError("bad-request", `${type} needs a 'to'`);
+      return undefined;
+    }
+    if (isSubscriptionType(type)) {
+      const contact = to.bare(); // RFC 6121 section 3.1.2: a full JID is taken as the bare one
+      if (session !== undefined) return this.#subscriptions.outbound(from.bare(), contact, type, stanza);
+      return isLocalUser(this.#core, to) ? this.#subscriptions.inbound(contact, from.bare(), type, stanza) : undefined;
+    }
+    const outcome = this.#directedPresence(stanza, from, to);
+    if (session !== undefined && (type === "available" || type === "unavailable")) {
+      const refused = outcome instanceof Promise ? undefined : outcome;
+      if (refused === undefined) this.#presence.directed(session, to, type === "available");
+    }
+    return outcome;
+  }
+
+  #directedPresence(stanza: Element, from: Jid, to: Jid): RouteResult {
+    if (!isLocalUser(this.#core, to)) return this.#elsewhere(stanza, from, to);
+    const type = presenceType(stanza);
+    if (type === "probe") return this.#presence.probed(stanza, from, to).then(() => undefined);
+    if (type === "error" && to.isBare) return undefined;
+    this.#presence.deliver(stanza, to);
+    return undefined;
+  }
+
+  // ---- iq
+
+  #iq(stanza: Element, from: Jid, to: Jid, session: Session | undefined): RouteResult {
+    const fault = iqFault(stanza);
+    if (fault !== undefined) return fault;
+    const type = attr(stanza, "type");
+    const request = type === "get" || type === "set";
+    if (isLocalUser(this.#core, to)) {
+      if (!to.isBare) return this.#iqToResource(stanza, from, to, request);
+      return request ? this.#dispatch(stanza, type, "account", from, to, session) : undefined;
+    }
+    if (to.toString() === this.#core.domain.toString()) {
+      return request ? this.#dispatch(stanza, type, "domain", from, to, session) : undefined;
+    }
+    return this.#elsewhere(stanza, from, to);
+  }
+
+  // RFC 6121 sections 8.5.3.1 and 8.5.3.2.3: a request reaches a resource only from whom it shares presence with.
+  #iqToResource(stanza: Element, from: Jid, to: Jid, request: boolean): RouteResult {
+    const target = this.#core.sessions.get(to);
+    if (!request) {
+      target?.send(stanza);
+      return undefined;
+    }
+    if (target === undefined) return stanzaError("service-unavailable");
+    const knows =
+      from.bareString === to.bareString ||
+      target.directed.has(from.toString()) ||
+      target.directed.has(from.bareString) ||
+      this.#maySee(this.#core.rosters.item(to.bareString, from.bareString));
+    const deliver = (allowed: boolean): RouteOutcome => {
+      if (!allowed) return stanzaError("service-unavailable");
+      target.send(stanza);
+      return undefined;
+    };
+    return knows instanceof Promise ? knows.then(deliver) : deliver(knows);
+  }
+
+  #maySee(item: ReturnType<Core["rosters"]["item"]>): boolean | Promise<boolean> {
+    if (item instanceof Promise) return item.then((found) => found !== undefined && watches(found.state));
+    return item !== undefined && watches(item.state);
+  }
+
+  #dispatch(
+    stanza: Element,
+    type: IqType,
+    target: IqTarget,
+    from: Jid,
+    to: Jid,
+    session: Session | undefined,
+  ): RouteResult {
+    const payload = payloadOf(stanza) as Element;
+    const handler = this.table.find(type, payload, target);
+    // RFC 6120 section 8.2.3 and RFC 6121 section 8.5.2.1.3
+    if (handler === undefined) return stanzaError("service-unavailable");
+    const refused = stanzaError(handler.refusal ?? "service-unavailable");
+    let allowed: boolean | Promise<boolean> = target === "domain" || from.bareString === to.bareString;
+    if (!allowed && handler.allow === "subscriber") {
+      allowed = this.#maySee(this.#core.rosters.item(to.bareString, from.bareString));
+    }
+    const answer = (reply: IqReply): RouteResult => {
+      if (reply.kind === "error") return reply;
+      const element = iqReply(stanza, reply);
+      if (session === undefined) return this.route(element, to);
+      session.send(element);
+      reply.afterwards?.();
+      return undefined;
+    };
+    const run = (yes: boolean): RouteResult => {
+      if (!yes) return refused;
+      const reply = handler.handle({ stanza, payload, from, to, session });
+      return reply instanceof Promise ? reply.then(answer) : answer(reply);
+    };
+    return allowed instanceof Promise ? allowed.then(run) : run(allowed);
+  }
+}
