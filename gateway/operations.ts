@@ -2,8 +2,8 @@
 // The presence service and every binding speak only these; bare JIDs stand for im: and pres: URIs, which gateway/address.ts
 // writes and reads.
 
-import type { Jid } from "../server/jid.ts";
 import type { StanzaCondition } from "../server/errors.ts";
+import type { Jid } from "../server/jid.ts";
 
 /** RFC 3860 section 3.1 spells it "indeterminant". */
 export type Status = "success" | "failure" | "indeterminant";

@@ -1,0 +1,312 @@
+// Presentities that watch XMPP users (RFC 3922 sections 6.2, 6.3, 6.5; RFC 3859): the second table of mapping.md
+// section 8.2. Authorisation (the roster) and CPP subscriptions (limited in time) are kept apart.
+
+import type { Element } from "ltx";
+import type { EpochMs } from "../server/clock.ts";
+import { stanzaError } from "../server/errors.ts";
+import { Jid } from "../server/jid.ts";
+import { isPendingOut, isWatching, watches } from "../server/roster/subscription.ts";
+import { attr, presence } from "../server/stanza.ts";
+import type { CppSubscription, Relation } from "../storage/store.ts";
+import { Alarm } from "./alarm.ts";
+import type { Failure, OutboundOperation, SubscribeOutcome, SubscriptionInfo } from "./bindings/binding.ts";
+import { type GatewayCore, isFailure } from "./host.ts";
+import type { UserDocuments } from "./live-presence.ts";
+import { change, step } from "./relations.ts";
+import { freshId, transIdFrom } from "./trans-id.ts";
+
+type Done = { readonly kind: "done" };
+const MIN_SECONDS = 60; // JC-46
+
+type Request = { readonly durationSeconds: number | null; readonly transId: string | undefined };
+
+export class CppSubscriptions {
+  readonly #core: GatewayCore;
+  readonly #documents: UserDocuments;
+  readonly #expiry: Alarm;
+
+  constructor(core: GatewayCore, documents: UserDocuments) {
+    this.#core = core;
+    this.#documents = documents;
+    this.#expiry = new Alarm(
+      core.clock,
+      (now) => this.#expire(now),
+      (error) => core.log.error({ error }, "subscription-expiry-failed"),
+    );
+  }
+
+  /** Ends what ran out while the server was down, and tells watchers of users who are not there any more. */
+  async start(): Promise<void> {
+    await this.#expiry.ring();
+    for (const relation of await this.#core.store.openSubscriptions()) {
+      const user = Jid.fromTrusted(relation.user);
+      await this.#notify(Jid.fromTrusted(relation.presentity), user, freshId(), undefined);
+    }
+  }
+
+  stop(): void {
+    this.#expiry.stop();
+  }
+
+  settled(): Promise<void> {
+    return this.#expiry.settled();
+  }
+
+  // ---- what the presentity asks
+
+  /**
+   * The CPP subscribe operation: a new subscription, a refresh of an active one, or (duration 0) a fetch.
+   * Errors: item-not-found, forbidden, conflict. Source: RFC 3859 section 3.4.1; RFC 3922 section 6.2.
+   */
+  async subscribe(address: Jid, user: Jid, request: Request): Promise<SubscribeOutcome> {
+    const presentity = await this.#core.presentity(address);
+    if (isFailure(presentity)) return presentity;
+    if (!(await this.#isAccount(user))) return stanzaError("item-not-found", `${user.bareString} is no user here`);
+    const transId = transIdFrom(request.transId);
+    const item = await this.#core.item(user, address);
+    const authorised = item !== undefined && watches(item.state);
+    if (request.durationSeconds === 0) return this.#fetch(user, transId, authorised);
+    const granted = request.durationSeconds === null ? null : this.#grant(request.durationSeconds);
+    const asked = await change<"conflict" | "active" | "ask">(this.#core, address, user, (relation) =>
+      this.#decideSubscribe(relation, address, user, {
+        transId,
+        granted,
+        explicit: request.durationSeconds !== null,
+        authorised,
+      }),
+    );
+    if (asked === "conflict") return stanzaError("conflict", "a subscription exists or is in progress");
+    if (asked === "ask") {
+      await this.#core.route(
+        presence({ type: "subscribe", from: address.toString(), to: user.toString(), id: transId }),
+        address,
+      );
+    }
+    const now = await this.#core.store.getRelation(address.bareString, user.bareString);
+    this.#expiry.arm(now?.subscription?.until ?? null);
+    const active = now?.subscription?.state === "active"; // a pre-approved request was answered at once
+    return { kind: active ? "active" : "pending", transId, durationSeconds: granted };
+  }
+
+  #decideSubscribe(
+    relation: Relation,
+    address: Jid,
+    user: Jid,
+    asked: { transId: string; granted: number | null; explicit: boolean; authorised: boolean },
+  ): { next: Relation; operations?: OutboundOperation[]; outcome: "conflict" | "active" | "ask" } {
+    const now = this.#core.clock.now();
+    const { transId, granted } = asked;
+    const live = relation.subscription;
+    if (live !== null && (live.state === "pending" || !asked.explicit)) return { next: relation, outcome: "conflict" };
+    if (live === null && !asked.authorised) {
+      const { relation: next } = step(relation, "outbound", "subscribe");
+      const waits = Math.min(granted ?? Number.POSITIVE_INFINITY, this.#core.config.gateway.pendingSeconds); // JC-50
+      const subscription: CppSubscription = {
+        state: "pending",
+        subscriptId: freshId(),
+        transId,
+        since: now,
+        until: now + waits * 1000,
+        durationSeconds: granted,
+        lastDigest: "",
+        lastOpen: false,
+      };
+      return { next: { ...next, subscription }, outcome: "ask" };
+    }
+    const document = this.#documents.of(user, undefined);
+    const subscription: CppSubscription = {
+      state: "active",
+      subscriptId: live?.subscriptId ?? freshId(),
+      transId,
+      since: live?.since ?? now,
+      until: granted === null ? null : now + granted * 1000,
+      durationSeconds: granted,
+      ...document.mark,
+    };
+    // An authorised watcher is accepted at once (RFC 6121 appendix A.3.1), without a stanza to the user.
+    const known = isWatching(relation.state)
+      ? relation
+      : step(step(relation, "outbound", "subscribe").relation, "inbound", "subscribed").relation;
+    return {
+      next: { ...known, subscription },
+      operations: [notify(address, user, transId, document.text, subscription)],
+      outcome: "active",
+    };
+  }
+
+  // JC-47: needs the authorisation a subscription would need; nothing reaches the user.
+  #fetch(user: Jid, transId: string, authorised: boolean): SubscribeOutcome {
+    if (!authorised) return stanzaError("forbidden", "the user has not approved this");
+    return { kind: "fetched", transId, document: this.#documents.of(user, undefined).text };
+  }
+
+  /** Errors: item-not-found. Source: RFC 3859 section 3.4.3; RFC 6121 section 3.3. */
+  async unsubscribe(address: Jid, user: Jid): Promise<Done | Failure> {
+    const presentity = await this.#core.presentity(address);
+    if (isFailure(presentity)) return presentity;
+    const known = await change(this.#core, address, user, (relation) => {
+      const { subscription } = relation;
+      if (subscription === null && !isWatching(relation.state)) return { next: relation, outcome: false };
+      const { relation: next } = step(relation, "outbound", "unsubscribe");
+      const operations: OutboundOperation[] =
+        subscription?.state === "pending"
+          ? [response(address, subscription.transId, "failure", "unexpected-request")]
+          : [];
+      return { next: { ...next, subscription: null }, operations, outcome: true };
+    });
+    if (!known) return stanzaError("item-not-found", "there is no such subscription");
+    await this.#tellUnsubscribed(address, user);
+    return { kind: "done" };
+  }
+
+  async list(address: Jid): Promise<SubscriptionInfo[] | Failure> {
+    const presentity = await this.#core.presentity(address);
+    if (isFailure(presentity)) return presentity;
+    const relations = await this.#core.store.listRelations(address.bareString);
+    return relations.flatMap(({ user, subscription }) => {
+      if (subscription === null) return [];
+      const { state, since, until, durationSeconds, transId } = subscription;
+      return [{ target: Jid.fromTrusted(user), state, since, until, durationSeconds, transId }];
+    });
+  }
+
+  // ---- what the XMPP user decides
+
+  /** Presence of type subscribed: success, then the current presence. Source: RFC 3922 section 6.2. */
+  async approved(user: Jid, address: Jid): Promise<void> {
+    const document = this.#documents.of(user, undefined);
+    await change(this.#core, address, user, (relation) => {
+      const { relation: next, effects } = step(relation, "inbound", "subscribed");
+      const asked = relation.subscription;
+      if (!effects.deliver || asked?.state !== "pending") return { next, outcome: undefined };
+      const until = asked.durationSeconds === null ? null : asked.since + asked.durationSeconds * 1000;
+      const subscription: CppSubscription = {
+        ...asked,
+        state: "active",
+        until,
+        ...document.mark,
+      };
+      this.#expiry.arm(until);
+      return {
+        next: { ...next, subscription },
+        operations: [
+          response(address, asked.transId, "success"),
+          notify(address, user, asked.transId, document.text, subscription),
+        ],
+        outcome: undefined,
+      };
+    });
+  }
+
+  /** Presence of type unsubscribed: a denial, or the end of a subscription. Source: RFC 3922 sections 6.2, 6.5; JC-43. */
+  async refused(user: Jid, address: Jid): Promise<void> {
+    await change(this.#core, address, user, (relation) => {
+      const { relation: next } = step(relation, "inbound", "unsubscribed");
+      const { subscription } = relation;
+      if (subscription === null) return { next, outcome: undefined };
+      const pending = subscription.state === "pending";
+      const ended: OutboundOperation = {
+        kind: "terminated",
+        target: user,
+        watcher: address,
+        reason: pending ? "denied" : "cancelled",
+      };
+      return {
+        next: { ...next, subscription: null },
+        operations: pending ? [response(address, subscription.transId, "failure", "forbidden"), ended] : [ended],
+        outcome: undefined,
+      };
+    });
+  }
+
+  /** Available or unavailable presence of one of the user's resources. Directed presence goes nowhere (JC-51). */
+  async presenceChanged(user: Jid, address: Jid, stanza: Element, from: Jid): Promise<void> {
+    const left = attr(stanza, "type") === "unavailable" ? { jid: from, stanza } : undefined;
+    await this.#notify(address, user, transIdFrom(attr(stanza, "id")), left);
+  }
+
+  // ----
+
+  async #notify(
+    address: Jid,
+    user: Jid,
+    transId: string,
+    left: { readonly jid: Jid; readonly stanza: Element } | undefined,
+  ): Promise<void> {
+    await change(this.#core, address, user, (relation) => {
+      const { subscription } = relation;
+      if (subscription?.state !== "active") return { next: relation, outcome: undefined };
+      const document = this.#documents.of(user, left);
+      // The notify after a response has told this already (RFC 3859 section 3.4.1: exactly one).
+      if (document.mark.lastDigest === subscription.lastDigest) return { next: relation, outcome: undefined };
+      const next = { ...subscription, ...document.mark };
+      return {
+        next: { ...relation, subscription: next },
+        operations: [notify(address, user, transId, document.text, next)],
+        outcome: undefined,
+      };
+    });
+  }
+
+  async #expire(now: EpochMs): Promise<EpochMs | null> {
+    const { relations, next } = await this.#core.store.expiredSubscriptions(now);
+    for (const { presentity, user } of relations) {
+      await this.#expireOne(Jid.fromTrusted(presentity), Jid.fromTrusted(user), now);
+    }
+    return next;
+  }
+
+  // JC-46: the authorisation of an active one stays, without a word to the user. JC-50: a pending one is taken back.
+  async #expireOne(address: Jid, user: Jid, now: EpochMs): Promise<void> {
+    const takenBack = await change(this.#core, address, user, (relation) => {
+      const { subscription } = relation;
+      if (subscription === null || subscription.until === null || subscription.until > now) {
+        return { next: relation, outcome: false };
+      }
+      const ended: OutboundOperation = { kind: "terminated", target: user, watcher: address, reason: "expired" };
+      if (subscription.state === "active") {
+        return { next: { ...relation, subscription: null }, operations: [ended], outcome: false };
+      }
+      const { relation: next } = step(relation, "outbound", "unsubscribe");
+      return {
+        next: { ...next, subscription: null },
+        operations: [response(address, subscription.transId, "failure", "remote-server-timeout"), ended],
+        outcome: isPendingOut(relation.state),
+      };
+    });
+    if (takenBack) await this.#tellUnsubscribed(address, user);
+  }
+
+  async #tellUnsubscribed(address: Jid, user: Jid): Promise<void> {
+    await this.#core.route(presence({ type: "unsubscribe", from: address.toString(), to: user.toString() }), address);
+  }
+
+  async #isAccount(user: Jid): Promise<boolean> {
+    if (user.localpart === undefined || user.domainpart !== this.#core.domain.domainpart) return false;
+    return this.#core.accountExists(user.localpart);
+  }
+
+  #grant(asked: number): number {
+    return Math.max(Math.min(asked, this.#core.config.gateway.subscriptionSeconds), Math.min(asked, MIN_SECONDS));
+  }
+}
+
+function notify(
+  address: Jid,
+  user: Jid,
+  transId: string,
+  object: string,
+  subscription: CppSubscription,
+): OutboundOperation {
+  return { kind: "notify", transId, target: user, watcher: address, object, subscription: subscription.subscriptId };
+}
+
+function response(
+  presentity: Jid,
+  transId: string,
+  status: "success" | "failure",
+  condition?: Parameters<typeof stanzaError>[0],
+): OutboundOperation {
+  const operation = { kind: "response", presentity, transId, status } as const;
+  return condition === undefined ? operation : { ...operation, condition };
+}

@@ -1,0 +1,51 @@
+// What the gateway needs of the server around it, and what its own parts share.
+
+import type { Element } from "ltx";
+import type { Clock } from "../server/clock.ts";
+import type { Config } from "../server/config.ts";
+import type { StanzaError } from "../server/errors.ts";
+import type { Jid } from "../server/jid.ts";
+import type { Logger } from "../server/log.ts";
+import type { GatewayEvent, GatewayStore, NewGatewayEvent, Presentity, RosterItem } from "../storage/store.ts";
+import type { EventLog, OutboundOperation } from "./bindings/binding.ts";
+
+/** An available resource of a local user. */
+export type Resource = { readonly jid: Jid; readonly presence: Element | undefined; readonly priority: number };
+
+export type GatewayHost = {
+  readonly domain: Jid;
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly store: GatewayStore;
+  /** The one way into the server, as for any stanza. */
+  route(stanza: Element, from: Jid): StanzaError | undefined | Promise<StanzaError | undefined>;
+  accountExists(localpart: string): Promise<boolean>;
+  /** Available resources of a local user, highest priority first, then by resourcepart. */
+  resources(user: Jid): readonly Resource[];
+  /** What the user's roster knows of a contact. */
+  item(user: Jid, contact: Jid): Promise<RosterItem | undefined>;
+};
+
+/** What the gateway's own parts share. */
+export type GatewayCore = GatewayHost & {
+  readonly events: EventLog;
+  /** The presentity, or the error of RFC 3922 section 6.1.3: item-not-found. */
+  presentity(address: Jid): Promise<Presentity | StanzaError>;
+};
+
+export function isFailure(value: unknown): value is StanzaError {
+  return typeof value === "object" && value !== null && (value as { kind?: unknown }).kind === "error";
+}
+
+/** Operations as records of one store transaction. */
+export function record(core: GatewayCore, operations: readonly OutboundOperation[]): NewGatewayEvent[] {
+  return operations.map((operation) => core.events.record(operation));
+}
+
+/** Appends operations to the log outside any other change, and wakes their readers. */
+export async function append(core: GatewayCore, operations: readonly OutboundOperation[]): Promise<GatewayEvent[]> {
+  const events = await core.store.appendEvents(record(core, operations));
+  core.events.announce(events);
+  return events;
+}

@@ -1,0 +1,133 @@
+// The gateway (RFC 3922): a component that owns foreign domains, with the HTTP binding as its foreign side.
+
+import { Jid } from "../server/jid.ts";
+import { isPendingOut, isWatching, watches } from "../server/roster/subscription.ts";
+import type { Component } from "../server/router/routing.ts";
+import { presence } from "../server/stanza.ts";
+import { Alarm } from "./alarm.ts";
+import type { ForeignSide } from "./bindings/binding.ts";
+import { createHttpBinding, type HttpBinding } from "./bindings/http/binding.ts";
+import { handleStanza } from "./component.ts";
+import { CppSubscriptions } from "./cpp-subscriptions.ts";
+import type { GatewayCore, GatewayHost } from "./host.ts";
+import { UserDocuments } from "./live-presence.ts";
+import { MessageOperations } from "./message-operations.ts";
+import { findPresentity, putPresentity } from "./presentities.ts";
+import { Publications } from "./publications.ts";
+import { change, step } from "./relations.ts";
+import { Watchers } from "./watchers.ts";
+
+const PRUNE_EVERY_MS = 3_600_000;
+const DAY_MS = 86_400_000;
+
+export interface Gateway {
+  readonly component: Component;
+  readonly foreignSide: ForeignSide;
+  readonly http: HttpBinding;
+  /** Takes up what ran out, or was left open, while the server was down. */
+  start(): Promise<void>;
+  /** Resolves when nothing that a timer or a stanza began is still under way. */
+  settled(): Promise<void>;
+  stop(): void;
+}
+
+export function createGateway(host: GatewayHost): Gateway {
+  const domains = Object.keys(host.config.gateway.domains);
+  const underWay = new Set<Promise<unknown>>();
+  const core: GatewayCore = {
+    ...host,
+    get events() {
+      return http.eventLog;
+    },
+    presentity: (address) => findPresentity(host, address),
+  };
+  const publications = new Publications(core);
+  const watchers = new Watchers(core, publications);
+  const subscriptions = new CppSubscriptions(core, new UserDocuments(host));
+  const messages = new MessageOperations(core);
+  const pruning = new Alarm(
+    host.clock,
+    async (now) => {
+      const { eventRetentionDays, eventRetentionCount } = host.config.gateway;
+      await host.store.pruneEvents(now - eventRetentionDays * DAY_MS, eventRetentionCount);
+      return now + PRUNE_EVERY_MS;
+    },
+    (error) => host.log.error({ error }, "event-pruning-failed"),
+  );
+  const foreignSide: ForeignSide = {
+    putPresentity: (address, settings) => putPresentity(host, address, settings),
+    getPresentity: (address) => host.store.getPresentity(address.bareString),
+    listPresentities: (domain, page) => host.store.listPresentities(domain, page),
+    deletePresentity: (address) => deletePresentity(core, watchers, address),
+    publish: (address, request) => publications.publish(address, request),
+    publication: (address) => publications.get(address),
+    withdraw: (address, ifMatch) => publications.withdraw(address, ifMatch),
+    watchers: (address) => watchers.list(address),
+    decide: (address, watcher, state) => watchers.decide(address, watcher, state),
+    cancelWatcher: (address, watcher) => watchers.cancel(address, watcher),
+    subscribe: (address, target, request) => subscriptions.subscribe(address, target, request),
+    unsubscribe: (address, target) => subscriptions.unsubscribe(address, target),
+    subscriptions: (address) => subscriptions.list(address),
+    message: (request) => messages.fromForeign(request),
+  };
+  const http = createHttpBinding({
+    foreignSide,
+    store: host.store,
+    config: host.config,
+    clock: host.clock,
+    log: host.log,
+    domains,
+  });
+
+  function track<T>(work: Promise<T>): Promise<T> {
+    underWay.add(work);
+    const done = (): void => {
+      underWay.delete(work);
+    };
+    work.then(done, done);
+    return work;
+  }
+
+  return {
+    component: {
+      handle: (stanza, from, to) => track(handleStanza(core, { watchers, subscriptions, messages }, stanza, from, to)),
+      probe: (user, contact, session) => track(watchers.probe(user, contact, (stanza) => session.send(stanza))),
+      services: () => domains.map((domain) => ({ jid: Jid.fromTrusted(domain), name: `CPIM gateway to ${domain}` })),
+    },
+    foreignSide,
+    http,
+    async start() {
+      await publications.start();
+      await subscriptions.start();
+      await pruning.ring();
+    },
+    async settled() {
+      await Promise.allSettled([publications.settled(), subscriptions.settled(), pruning.settled(), ...underWay]);
+    },
+    stop() {
+      publications.stop();
+      subscriptions.stop();
+      pruning.stop();
+      http.stop();
+    },
+  };
+}
+
+// Watchers get `unsubscribed` and unavailable presence; the users it watched get `unsubscribe`.
+async function deletePresentity(core: GatewayCore, watchers: Watchers, address: Jid): Promise<boolean> {
+  if ((await core.store.getPresentity(address.bareString)) === undefined) return false;
+  for (const { user: text } of await core.store.listRelations(address.bareString)) {
+    const user = Jid.fromTrusted(text);
+    const before = await change(core, address, user, (relation) => {
+      const cancelled = step(relation, "outbound", "unsubscribed").relation;
+      const { relation: next } = step(cancelled, "outbound", "unsubscribe");
+      return { next: { ...next, watch: null, subscription: null }, outcome: relation };
+    });
+    if (before.watch !== null) await watchers.tellEnded(address, user, watches(before.state));
+    if (isWatching(before.state) || isPendingOut(before.state)) {
+      const leaving = presence({ type: "unsubscribe", from: address.toString(), to: user.toString() });
+      await core.route(leaving, address);
+    }
+  }
+  return core.store.deletePresentity(address.bareString);
+}

@@ -1,0 +1,104 @@
+// The CPIM message operation both ways (RFC 3860, RFC 3922 section 4; mapping.md section 9).
+
+import type { Element } from "ltx";
+import { type StanzaError, stanzaError } from "../server/errors.ts";
+import { Jid } from "../server/jid.ts";
+import { attr } from "../server/stanza.ts";
+import { fromUri } from "./address.ts";
+import type { MessageOutcome, MessageRequest } from "./bindings/binding.ts";
+import { parseCpim, serializeCpim } from "./cpim.ts";
+import { append, type GatewayCore, isFailure } from "./host.ts";
+import { cpimToMessages, messageToCpim } from "./map-message.ts";
+import { mayReach } from "./presentities.ts";
+import { transIdFrom } from "./trans-id.ts";
+
+const SENT_KEPT = 10_000;
+
+export class MessageOperations {
+  readonly #core: GatewayCore;
+  // Messages from the foreign side that an XMPP client may still bounce, oldest first: presentity, user and TransID.
+  readonly #sent = new Set<string>();
+
+  constructor(core: GatewayCore) {
+    this.#core = core;
+  }
+
+  /**
+   * A message stanza to a presentity. It is on disk for the foreign side when this resolves.
+   * Errors: item-not-found, forbidden, not-acceptable (no CPIM form). Source: RFC 3922 section 4.1; JC-20, JC-21.
+   */
+  async toForeign(user: Jid, address: Jid, stanza: Element): Promise<StanzaError | undefined> {
+    if (attr(stanza, "type") === "error") return this.#bounced(user, address, stanza);
+    const presentity = await this.#core.presentity(address);
+    if (isFailure(presentity)) return presentity;
+    if (!mayReach(presentity, user)) return stanzaError("forbidden");
+    const mapped = messageToCpim(stanza);
+    if (!mapped.ok) return stanzaError("not-acceptable", mapped.reason);
+    if (mapped.value === null) return undefined; // nothing in it that CPIM could carry
+    const transId = transIdFrom(attr(stanza, "id"));
+    const object = serializeCpim(mapped.value);
+    await append(this.#core, [{ kind: "message", transId, source: user, destination: address, object }]);
+    return undefined;
+  }
+
+  /**
+   * A Message/CPIM object from the foreign side, in the order of checks of mapping.md section 9. All recipients get it, or
+   * none does. Errors: bad-request, not-acceptable, forbidden, item-not-found, service-unavailable.
+   */
+  async fromForeign(request: MessageRequest): Promise<MessageOutcome> {
+    const transId = transIdFrom(request.transId);
+    if (request.maxForwards === 0) return stanzaError("policy-violation", "Max-Forwards is 0 (RFC 3860 section 3.4.2)");
+    const object = parseCpim(request.object, { outer: request.outerHeaders ? "required" : "optional" });
+    if (!object.ok) return stanzaError("bad-request", object.reason);
+    const source = fromUri(object.value.from.uri, ["im"]);
+    if (!source.ok) return stanzaError("bad-request", `From: ${source.reason}`);
+    if (!request.maySendAs(source.value))
+      return stanzaError("forbidden", `this caller is not ${object.value.from.uri}`);
+    const presentity = await this.#core.presentity(source.value);
+    if (isFailure(presentity)) return presentity;
+    const stanzas = cpimToMessages(object.value, { transId });
+    if (!stanzas.ok) return stanzaError("not-acceptable", stanzas.reason);
+    const recipients = stanzas.value.map((stanza) => Jid.fromTrusted(attr(stanza, "to") as string));
+    for (const recipient of recipients) {
+      const refused = await this.#unreachable(recipient);
+      if (refused !== undefined) return refused;
+    }
+    for (const [index, stanza] of stanzas.value.entries()) {
+      this.#remember(source.value, recipients[index] as Jid, transId);
+      const refused = await this.#core.route(stanza, source.value);
+      if (refused !== undefined) return refused;
+    }
+    return { kind: "response", status: "success", transId };
+  }
+
+  async #unreachable(recipient: Jid): Promise<StanzaError | undefined> {
+    const here = recipient.domainpart === this.#core.domain.domainpart && recipient.localpart !== undefined;
+    if (!here) return stanzaError("item-not-found", `${recipient.toString()} is not an address of this server`);
+    return (await this.#core.accountExists(recipient.localpart as string))
+      ? undefined
+      : stanzaError("item-not-found", `${recipient.toString()} is no user here`);
+  }
+
+  // An error that a client sends back becomes a response; one that answers nothing we sent is dropped.
+  async #bounced(user: Jid, address: Jid, stanza: Element): Promise<undefined> {
+    const transId = attr(stanza, "id");
+    if (transId === undefined || !this.#sent.delete(keyOf(address, user, transId))) return undefined;
+    await append(this.#core, [
+      { kind: "response", presentity: address, transId, status: "failure", condition: "service-unavailable" },
+    ]);
+    return undefined;
+  }
+
+  #remember(source: Jid, recipient: Jid, transId: string): void {
+    this.#sent.add(keyOf(source, recipient, transId));
+    if (this.#sent.size > SENT_KEPT)
+      for (const oldest of this.#sent) {
+        this.#sent.delete(oldest);
+        break;
+      }
+  }
+}
+
+function keyOf(presentity: Jid, user: Jid, transId: string): string {
+  return `${presentity.bareString}\n${user.bareString}\n${transId}`;
+}

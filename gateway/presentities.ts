@@ -1,0 +1,40 @@
+// The foreign entities that the gateway stands for, and who may reach them.
+
+import { stanzaError } from "../server/errors.ts";
+import type { Jid } from "../server/jid.ts";
+import type { Presentity } from "../storage/store.ts";
+import type { Failure, PresentityChange } from "./bindings/binding.ts";
+import type { GatewayHost } from "./host.ts";
+
+/** item-not-found for what is no presentity. Source: RFC 3922 section 6.1.3; mapping.md section 8.3. */
+export async function findPresentity(host: GatewayHost, address: Jid): Promise<Presentity | Failure> {
+  const found = await host.store.getPresentity(address.bareString);
+  return found ?? stanzaError("item-not-found", `${address.bareString} is no presentity here`);
+}
+
+/** Registers or changes a presentity. What `change` leaves out stays as it was, or takes its default. */
+export async function putPresentity(
+  host: GatewayHost,
+  address: Jid,
+  change: PresentityChange,
+): Promise<"created" | "changed" | Failure> {
+  if (address.localpart === undefined) return stanzaError("bad-request", "a presentity needs a localpart");
+  if (!(address.domainpart in host.config.gateway.domains)) {
+    return stanzaError("item-not-found", `${address.domainpart} is not one of gateway.domains`);
+  }
+  const before = await host.store.getPresentity(address.bareString);
+  return host.store.putPresentity({
+    address: address.bareString,
+    domain: address.domainpart,
+    formalName: change.formalName ?? before?.formalName ?? "",
+    policy: change.policy ?? before?.policy ?? "confirm",
+    allowFrom: change.allowFrom ?? before?.allowFrom ?? [],
+    createdAt: before?.createdAt ?? host.clock.now(),
+  });
+}
+
+/** Whether the presentity's access rules let this XMPP user watch or write to it. */
+export function mayReach(presentity: Presentity, user: Jid): boolean {
+  const { allowFrom } = presentity;
+  return allowFrom.length === 0 || allowFrom.includes(user.bareString) || allowFrom.includes(user.domainpart);
+}

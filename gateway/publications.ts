@@ -1,0 +1,183 @@
+// What presentities publish (soft state like RFC 3903), and how watchers hear of it (RFC 3922 section 6.3).
+
+import type { Element } from "ltx";
+import type { EpochMs } from "../server/clock.ts";
+import { stanzaError } from "../server/errors.ts";
+import { Jid } from "../server/jid.ts";
+import { ok, type Result } from "../server/result.ts";
+import { watches } from "../server/roster/subscription.ts";
+import type { Publication } from "../storage/store.ts";
+import { Alarm } from "./alarm.ts";
+import type { Failure, PublishOutcome, PublishRequest } from "./bindings/binding.ts";
+import { type GatewayCore, isFailure } from "./host.ts";
+import { changedTuples, pidfToTuples, type TuplePresence, tupleToPresence } from "./map-presence.ts";
+import { parsePidf } from "./pidf.ts";
+import { freshId } from "./trans-id.ts";
+import { Turns } from "./turns.ts";
+
+type Withdrawal = { readonly kind: "withdrawn" } | { readonly kind: "precondition-failed" };
+
+export class Publications {
+  readonly #core: GatewayCore;
+  readonly #lapse: Alarm;
+  // Watchers hear of one change after the other, however many come at once.
+  readonly #turns = new Turns();
+
+  constructor(core: GatewayCore) {
+    this.#core = core;
+    this.#lapse = new Alarm(
+      core.clock,
+      (now) => this.#expire(now),
+      (error) => core.log.error({ error }, "publication-expiry-failed"),
+    );
+  }
+
+  /** Looks for publications that lapsed while the server was down, and waits for the next. */
+  async start(): Promise<void> {
+    await this.#lapse.ring();
+  }
+
+  stop(): void {
+    this.#lapse.stop();
+  }
+
+  settled(): Promise<void> {
+    return this.#lapse.settled();
+  }
+
+  /**
+   * Replaces the document, or with an empty body and If-Match only its expiry. Every watcher hears of tuples that changed.
+   * Errors: item-not-found; not-acceptable for a document that is no PIDF of this presentity (nothing is changed then).
+   */
+  publish(address: Jid, request: PublishRequest): Promise<PublishOutcome> {
+    return this.#turns.run(address.bareString, () => this.#publish(address, request));
+  }
+
+  async #publish(address: Jid, request: PublishRequest): Promise<PublishOutcome> {
+    const presentity = await this.#core.presentity(address);
+    if (isFailure(presentity)) return presentity;
+    const refresh = request.body.length === 0 && request.ifMatch !== undefined;
+    const document = refresh ? undefined : readTuples(request.body, request.charset, address);
+    if (document?.ok === false) return stanzaError("not-acceptable", document.reason);
+    const now = this.#core.clock.now();
+    const { publicationMaxSeconds } = this.#core.config.gateway;
+    const expiresSeconds =
+      request.expiresSeconds === null ? null : Math.min(request.expiresSeconds, publicationMaxSeconds);
+    const etag = freshId();
+    let refused = false;
+    const { before, after } = await this.#core.store.updatePublication(address.bareString, (current) => {
+      const live = current !== undefined && !isOver(current, now) ? current : undefined;
+      refused = (request.ifMatch !== undefined && request.ifMatch !== live?.etag) || (refresh && live === undefined);
+      if (refused) return current;
+      return {
+        etag,
+        document: refresh ? (live as Publication).document : request.body.toString("utf8"),
+        publishedAt: now,
+        expiresAt: expiresSeconds === null ? null : now + expiresSeconds * 1000,
+      };
+    });
+    if (refused || after === undefined) return { kind: "precondition-failed" };
+    this.#lapse.arm(after.expiresAt);
+    await this.#notify(address, before, after);
+    return { kind: "published", etag, expiresSeconds, created: before === undefined };
+  }
+
+  /** Errors: item-not-found. */
+  async get(address: Jid): Promise<Publication | undefined | Failure> {
+    const presentity = await this.#core.presentity(address);
+    return isFailure(presentity) ? presentity : this.#live(address);
+  }
+
+  /** Withdraws the document: every tuple closes. */
+  withdraw(address: Jid, ifMatch: string | undefined): Promise<Withdrawal | Failure> {
+    return this.#turns.run(address.bareString, () => this.#withdraw(address, ifMatch));
+  }
+
+  async #withdraw(address: Jid, ifMatch: string | undefined): Promise<Withdrawal | Failure> {
+    const presentity = await this.#core.presentity(address);
+    if (isFailure(presentity)) return presentity;
+    let refused = false;
+    const { before, after } = await this.#core.store.updatePublication(address.bareString, (current) => {
+      refused = ifMatch !== undefined && ifMatch !== current?.etag;
+      return refused ? current : undefined;
+    });
+    if (refused) return { kind: "precondition-failed" };
+    await this.#notify(address, before, after);
+    return { kind: "withdrawn" };
+  }
+
+  /** The stanzas that tell one user all there is to know now: one per tuple, or unavailable. */
+  async current(address: Jid, user: Jid): Promise<Element[]> {
+    const tuples = tuplesOf(await this.#live(address), address);
+    const told: readonly TuplePresence[] = tuples.length === 0 ? [{ type: "unavailable", statuses: [] }] : tuples;
+    return told.map((tuple) => tupleToPresence(tuple, { from: address, to: user }));
+  }
+
+  async sendAll(address: Jid, user: Jid): Promise<void> {
+    await this.#send(await this.current(address, user));
+  }
+
+  /** Unavailable presence of every tuple, for a user who may watch no longer. */
+  async sendUnavailable(address: Jid, user: Jid): Promise<void> {
+    const closed = changedTuples(tuplesOf(await this.#live(address), address), []);
+    await this.#send(closed.map((tuple) => tupleToPresence(tuple, { from: address, to: user })));
+  }
+
+  async #live(address: Jid): Promise<Publication | undefined> {
+    const found = await this.#core.store.getPublication(address.bareString);
+    return found === undefined || isOver(found, this.#core.clock.now()) ? undefined : found;
+  }
+
+  // RFC 3922 section 6.3.1: a stanza for each tuple that changed, to each active watcher.
+  async #notify(address: Jid, before: Publication | undefined, after: Publication | undefined): Promise<void> {
+    const changed = changedTuples(tuplesOf(before, address), tuplesOf(after, address));
+    if (changed.length === 0) return;
+    for (const { user, state } of await this.#core.store.listRelations(address.bareString)) {
+      if (!watches(state)) continue;
+      const to = Jid.fromTrusted(user);
+      await this.#send(changed.map((tuple) => tupleToPresence(tuple, { from: address, to })));
+    }
+  }
+
+  async #send(stanzas: readonly Element[]): Promise<void> {
+    for (const stanza of stanzas) await this.#core.route(stanza, Jid.fromTrusted(stanza.attrs.from as string));
+  }
+
+  async #expire(now: EpochMs): Promise<EpochMs | null> {
+    const { addresses, next } = await this.#core.store.expiredPublications(now);
+    for (const text of addresses) {
+      await this.#turns.run(text, () => this.#lapseOne(Jid.fromTrusted(text), now));
+    }
+    return next;
+  }
+
+  async #lapseOne(address: Jid, now: EpochMs): Promise<void> {
+    const { before, after } = await this.#core.store.updatePublication(address.bareString, (current) =>
+      current !== undefined && isOver(current, now) ? undefined : current,
+    );
+    if (after === undefined) await this.#notify(address, before, undefined);
+  }
+}
+
+function isOver(publication: Publication, now: EpochMs): boolean {
+  return publication.expiresAt !== null && publication.expiresAt <= now;
+}
+
+// Notes without tuples say nothing of availability (JC-34); the tuples that were there before are gone all the same.
+function readTuples(
+  document: Buffer | string,
+  charset: string | undefined,
+  address: Jid,
+): Result<readonly TuplePresence[]> {
+  const pidf = parsePidf(document, charset);
+  if (!pidf.ok) return pidf;
+  const tuples = pidfToTuples(pidf.value, address);
+  return tuples.ok ? ok(tuples.value ?? []) : tuples;
+}
+
+// A document is checked when it comes in; one that cannot be read any more counts as none.
+function tuplesOf(publication: Publication | undefined, address: Jid): readonly TuplePresence[] {
+  if (publication === undefined) return [];
+  const read = readTuples(publication.document, undefined, address);
+  return read.ok ? read.value : [];
+}

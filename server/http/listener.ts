@@ -1,0 +1,178 @@
+// The server's one HTTP listener: every part of the server that speaks HTTP adds its routes to its Fastify instance.
+//
+// The sockets are those of transport/listener.ts, handed to one http.Server, so that several addresses, the limits on
+// connections and the messages of ListenError are the same as for XMPP streams.
+
+import type { Socket } from "node:net";
+import { type SecureContext, TLSSocket } from "node:tls";
+import Fastify, { type FastifyInstance } from "fastify";
+import { type Clock, systemClock } from "../clock.ts";
+import type { Config } from "../config.ts";
+import type { Logger } from "../log.ts";
+import { ConnectionCounter, Listener } from "../transport/listener.ts";
+import {
+  httpProblem,
+  notFoundHandler,
+  PROBLEM_TYPE,
+  problemHandler,
+  SECURITY_HEADERS,
+  sendProblem,
+} from "./problem.ts";
+
+const MAX_HEADER_BYTES = 16_384;
+const MAX_PATH_PARAMETER = 12_288; // three address parts of 1023 octets, each percent-encoded, some of them twice
+const KEEP_ALIVE_MS = 30_000;
+const SILENT_CONNECTION_MS = 120_000;
+const DRAIN_MS = 5_000;
+
+export type HttpListenerOptions = {
+  readonly config: Pick<Config, "limits">;
+  /** Asked for at each connection, so that a new certificate needs no restart. Undefined: no TLS. */
+  readonly secureContext: (() => SecureContext) | undefined;
+  readonly log: Logger;
+  readonly clock?: Clock;
+};
+
+export interface HttpListener {
+  /** For routes, which must be added before `start`. */
+  readonly app: FastifyInstance;
+  /** The port in use, once started. */
+  readonly port: number;
+  /**
+   * Opens the port on every address; with port 0 the first chooses. Throws ListenError, its message says what to do,
+   * and whatever a plugin of `app` throws.
+   */
+  start(addresses: readonly string[], port: number): Promise<void>;
+  /** No new connections, event streams end, open requests get 5 seconds, then everything is cut. */
+  stop(): Promise<void>;
+}
+
+export function createHttpListener(options: HttpListenerOptions): HttpListener {
+  const { config, secureContext, log, clock = systemClock() } = options;
+  const app = createApp(config.limits, log);
+  const sockets = new Listener(log);
+  const counter = new ConnectionCounter(config.limits);
+  const handshakeMs = config.limits.handshakeTimeoutSeconds * 1000;
+  const openRequests = countRequests(app);
+
+  function connected(socket: Socket): void {
+    socket.setNoDelay(true);
+    if (secureContext === undefined) app.server.emit("connection", socket);
+    else shakeHands(socket, secureContext(), clock, handshakeMs, (secure) => app.server.emit("connection", secure));
+  }
+
+  return {
+    app,
+    get port() {
+      return sockets.port;
+    },
+    async start(addresses, port) {
+      await app.ready();
+      app.server.emit("listening"); // Node begins to watch its header and request timeouts at this event
+      await sockets.open("http", addresses, port, counter, connected);
+    },
+    async stop() {
+      sockets.stopAccepting();
+      await app.close();
+      await openRequests.finished(clock, DRAIN_MS);
+      sockets.destroyConnections();
+      await sockets.close();
+    },
+  };
+}
+
+function createApp(limits: Config["limits"], log: Logger): FastifyInstance {
+  const headersMs = Math.ceil(limits.handshakeTimeoutSeconds * 1000);
+  const app = Fastify({
+    logger: false,
+    bodyLimit: limits.httpBodyBytes,
+    requestTimeout: 2 * headersMs, // until the request is read: a response, an event stream for one, may take longer
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    connectionTimeout: SILENT_CONNECTION_MS,
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: MAX_PATH_PARAMETER },
+    http: {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: headersMs,
+      connectionsCheckingInterval: Math.min(Math.max(headersMs, 10), 5_000),
+    },
+    frameworkErrors: (error, _request, reply) => {
+      const status = error.code === "FST_ERR_MAX_PARAM_LENGTH" ? 414 : 400;
+      sendProblem(
+        reply,
+        httpProblem(status, status === 414 ? "the address is too long" : "the path cannot be decoded"),
+      );
+    },
+    clientErrorHandler: (error, socket) => refuseUnreadable(error, socket),
+  });
+  app.addHook("onRequest", async (_request, reply) => {
+    reply.headers(SECURITY_HEADERS);
+  });
+  app.setErrorHandler(problemHandler(log, limits.httpBodyBytes));
+  app.setNotFoundHandler(notFoundHandler);
+  app.get("/healthz", async () => ({ status: "ok" }));
+  return app;
+}
+
+/** Answers what is no HTTP request, then cuts the connection. */
+function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  const [status, detail] =
+    error.code === "HPE_HEADER_OVERFLOW"
+      ? ([431, `the request's header is larger than ${MAX_HEADER_BYTES} bytes`] as const)
+      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
+        ? ([408, "the request did not come in time"] as const)
+        : ([400, "not an HTTP request"] as const);
+  const answer = httpProblem(status, detail);
+  const body = JSON.stringify(answer);
+  const head = [
+    `HTTP/1.1 ${status} ${answer.title}`,
+    `Content-Type: ${PROBLEM_TYPE}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    "Connection: close",
+  ];
+  if (error.code !== "ECONNRESET" && socket.writable) socket.write(`${head.join("\r\n")}\r\n\r\n${body}`);
+  socket.destroySoon();
+}
+
+function shakeHands(
+  socket: Socket,
+  secureContext: SecureContext,
+  clock: Clock,
+  timeoutMs: number,
+  secured: (socket: TLSSocket) => void,
+): void {
+  const secure = new TLSSocket(socket, { isServer: true, secureContext, ALPNProtocols: ["http/1.1"] });
+  const cut = (): void => void socket.destroy();
+  const timer = clock.after(timeoutMs, cut);
+  socket.once("close", () => timer.cancel());
+  secure.on("error", cut);
+  secure.once("secure", () => {
+    timer.cancel();
+    secure.removeListener("error", cut);
+    secured(secure);
+  });
+}
+
+/** Counts the requests that have no complete response yet. */
+function countRequests(app: FastifyInstance): { finished(clock: Clock, timeoutMs: number): Promise<void> } {
+  let open = 0;
+  let none = (): void => {};
+  app.server.on("request", (_request, response) => {
+    open += 1;
+    response.once("close", () => {
+      open -= 1;
+      if (open === 0) none();
+    });
+  });
+  return {
+    finished: (clock, timeoutMs) =>
+      new Promise((resolve) => {
+        if (open === 0) return resolve();
+        const timer = clock.after(timeoutMs, resolve);
+        none = () => {
+          timer.cancel();
+          resolve();
+        };
+      }),
+  };
+}
