@@ -1,0 +1,164 @@
+// The Admin calls of admin.ts, over accounts, gateway and store.
+
+import { randomBytes } from "node:crypto";
+import { formatScope, hashToken, mintToken, parseScope } from "../gateway/bindings/http/authorization.ts";
+import type { Gateway } from "../gateway/index.ts";
+import type { Presentity } from "../storage/store.ts";
+import { AccountError } from "./accounts/account-error.ts";
+import type { Accounts } from "./accounts/accounts.ts";
+import { type Admin, AdminError, type PresentityInfo } from "./admin.ts";
+import type { Config } from "./config.ts";
+import { type StanzaError, StreamError } from "./errors.ts";
+import { Jid } from "./jid.ts";
+import type { Subscriptions } from "./roster/subscriptions.ts";
+import type { Core } from "./router/routing.ts";
+
+const PAGE = 100;
+
+export type AdminParts = {
+  readonly core: Core;
+  readonly accounts: Accounts;
+  readonly subscriptions: Subscriptions;
+  readonly gateway: Gateway;
+  readonly config: Config;
+};
+
+export function createAdmin({ core, accounts, subscriptions, gateway, config }: AdminParts): Admin {
+  const { store, clock } = core;
+  const domain = core.domain.toString();
+
+  async function audit(event: string, account: string, detail: string): Promise<void> {
+    await store.audit.add({ at: clock.now(), event, account, address: "", detail });
+  }
+
+  // A localpart or the bare JID of an account here.
+  function accountOf(user: string): Jid {
+    const parsed = Jid.parse(user.includes("@") ? user : `${user}@${domain}`);
+    if (!parsed.ok) throw new AdminError("invalid", `"${user}" is no user name: ${parsed.reason}`);
+    const { localpart, domainpart, isBare } = parsed.value;
+    if (localpart === undefined || !isBare) throw new AdminError("invalid", `"${user}" is no user name`);
+    if (domainpart !== domain)
+      throw new AdminError("invalid", `${domainpart} is not this server's domain; it is ${domain}`);
+    return parsed.value;
+  }
+
+  function presentityOf(address: string): Jid {
+    const parsed = Jid.parse(address);
+    if (!parsed.ok) throw new AdminError("invalid", `"${address}" is no address: ${parsed.reason}`);
+    if (!(parsed.value.domainpart in config.gateway.domains)) {
+      throw new AdminError(
+        "invalid",
+        `${parsed.value.domainpart} is not one of gateway.domains; add it to the configuration`,
+      );
+    }
+    return parsed.value.bare();
+  }
+
+  function closeSessions(user: Jid, error: StreamError): void {
+    for (const session of [...core.sessions.of(user.bareString)]) session.close(error);
+  }
+
+  return {
+    async addUser(user, password) {
+      const { localpart } = accountOf(user);
+      await asAdmin(() => accounts.create(localpart as string, password));
+      await audit("user-added", localpart as string, "");
+    },
+    async setPassword(user, password) {
+      const account = accountOf(user);
+      await asAdmin(() => accounts.setPassword(account.localpart as string, password));
+      await audit("password-changed", account.localpart as string, "");
+      closeSessions(account, new StreamError("reset", "the password was changed; log in again"));
+    },
+    async deleteUser(user) {
+      const account = accountOf(user);
+      if (!(await accounts.exists(account.localpart as string)))
+        throw new AdminError("not-found", `there is no user ${user}`);
+      closeSessions(account, new StreamError("not-authorized", "the account was deleted"));
+      await subscriptions.removeAll(account);
+      await asAdmin(() => accounts.delete(account.localpart as string));
+      await audit("user-deleted", account.localpart as string, "");
+    },
+    async listUsers(page) {
+      const after = page.after === undefined ? undefined : accountOf(page.after).localpart;
+      const found = await accounts.list(after === undefined ? { limit: page.limit } : { after, limit: page.limit });
+      return found.map(({ localpart }) => `${localpart}@${domain}`);
+    },
+    async importUser(user, bcryptHash) {
+      const { localpart } = accountOf(user);
+      await asAdmin(() => accounts.importBcrypt(localpart as string, bcryptHash));
+      await audit("user-imported", localpart as string, "");
+    },
+    countBcryptOnly: () => accounts.countBcryptOnly(),
+
+    async addToken(text) {
+      const scope = parseScope(text);
+      if (!scope.ok) throw new AdminError("invalid", scope.reason);
+      const token = mintToken();
+      const id = randomBytes(6).toString("hex");
+      const written = formatScope(scope.value);
+      await store.gateway.addToken({ id, scope: written, sha256: hashToken(token), createdAt: clock.now() });
+      await audit("token-added", "", `${id} ${written}`);
+      return { id, token };
+    },
+    async listTokens() {
+      const tokens = await store.gateway.listTokens();
+      return tokens.map(({ id, scope, createdAt }) => ({ id, scope, createdAt }));
+    },
+    async revokeToken(id) {
+      if (!(await store.gateway.revokeToken(id))) throw new AdminError("not-found", `there is no token ${id}`);
+      await audit("token-revoked", "", id);
+    },
+
+    async addPresentity(address, settings) {
+      const outcome = await gateway.foreignSide.putPresentity(presentityOf(address), settings);
+      if (typeof outcome === "object") throw asAdminError(outcome);
+      return outcome;
+    },
+    async listPresentities(only) {
+      const found: Presentity[] = [];
+      for (const name of only === undefined ? Object.keys(config.gateway.domains) : [only]) {
+        for (;;) {
+          const after = found.at(-1)?.domain === name ? found.at(-1)?.address : undefined;
+          const page = await gateway.foreignSide.listPresentities(
+            name,
+            after === undefined ? { limit: PAGE } : { after, limit: PAGE },
+          );
+          found.push(...page);
+          if (page.length < PAGE) break;
+        }
+      }
+      return found.map(presentityInfo);
+    },
+    async deletePresentity(address) {
+      if (!(await gateway.foreignSide.deletePresentity(presentityOf(address)))) {
+        throw new AdminError("not-found", `there is no presentity ${address}`);
+      }
+    },
+  };
+}
+
+function presentityInfo({ address, formalName, policy, allowFrom, createdAt }: Presentity): PresentityInfo {
+  return { address, formalName, policy, allowFrom, createdAt };
+}
+
+async function asAdmin<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (!(error instanceof AccountError)) throw error;
+    const code =
+      error.code === "exists" || error.code === "not-found" ? error.code : error.code === "busy" ? "limit" : "invalid";
+    throw new AdminError(code, error.message);
+  }
+}
+
+function asAdminError(error: StanzaError): AdminError {
+  const code =
+    error.condition === "item-not-found"
+      ? "not-found"
+      : error.condition === "resource-constraint"
+        ? "limit"
+        : "invalid";
+  return new AdminError(code, error.text ?? error.condition);
+}

@@ -1,0 +1,174 @@
+// Client-to-server connections: listeners, streams, binding, idle checks and the graceful end.
+
+import { randomBytes } from "node:crypto";
+import type { Socket } from "node:net";
+import { createSecureContext, type SecureContext } from "node:tls";
+import { Element } from "ltx";
+import type { Timer } from "./clock.ts";
+import type { Composition } from "./compose.ts";
+import type { Config } from "./config.ts";
+import { type StanzaError, StreamError } from "./errors.ts";
+import { Jid } from "./jid.ts";
+import { NS } from "./namespaces.ts";
+import { bindingsOf } from "./sasl/channel-binding.ts";
+import { Session } from "./session/session.ts";
+import { Stream, type StreamSession } from "./stream/stream.ts";
+import { ConnectionCounter, Listener } from "./transport/listener.ts";
+import { Flusher, TcpTransport } from "./transport/tcp.ts";
+import { serialize } from "./xml/serialize.ts";
+
+const SWEEP_MS = 10_000;
+const PING_ANSWER_MS = 60_000;
+const STOP_GRACE_MS = 3_000;
+
+export type SessionEvents = {
+  bound(session: Session): void;
+  ended(session: Session): void;
+};
+
+export class ClientToServer {
+  readonly #config: Config;
+  readonly #parts: Composition;
+  readonly #events: SessionEvents;
+  readonly #streams = new Set<Stream>();
+  readonly #flusher = new Flusher();
+  readonly #starttls: Listener;
+  readonly #directTls: Listener;
+  #context: SecureContext;
+  #sweep: Timer | undefined;
+  #pinged = new WeakSet<Stream>();
+  #drained: (() => void) | undefined;
+
+  constructor(config: Config, parts: Composition, events: SessionEvents) {
+    this.#config = config;
+    this.#parts = parts;
+    this.#events = events;
+    this.#starttls = new Listener(parts.core.log);
+    this.#directTls = new Listener(parts.core.log);
+    this.#context = createSecureContext(parts.certificate.current.secureContext);
+  }
+
+  get port(): number {
+    return this.#starttls.port;
+  }
+
+  get directTlsPort(): number | null {
+    return this.#config.c2s.directTlsPort === null ? null : this.#directTls.port;
+  }
+
+  /** Throws ListenError. */
+  async start(): Promise<void> {
+    const { addresses, port, directTlsPort } = this.#config.c2s;
+    const counter = new ConnectionCounter(this.#config.limits);
+    await this.#starttls.open("STARTTLS", addresses, port, counter, (socket) => this.#connected(socket, false));
+    if (directTlsPort !== null) {
+      await this.#directTls.open("direct TLS", addresses, directTlsPort, counter, (socket) =>
+        this.#connected(socket, true),
+      );
+    }
+    this.#scheduleSweep();
+  }
+
+  /** New connections use the certificate as it is now. */
+  useCertificate(): void {
+    this.#context = createSecureContext(this.#parts.certificate.current.secureContext);
+  }
+
+  /** Closes every stream with system-shutdown, and cuts those that do not follow. */
+  async stop(): Promise<void> {
+    this.#sweep?.cancel();
+    const closed = Promise.all([this.#starttls.close(), this.#directTls.close()]);
+    const gone = new Promise<void>((resolve) => {
+      this.#drained = resolve;
+    });
+    for (const stream of [...this.#streams]) stream.close(new StreamError("system-shutdown"));
+    if (this.#streams.size > 0) {
+      let timer: Timer | undefined;
+      const grace = new Promise<void>((resolve) => {
+        timer = this.#parts.core.clock.after(STOP_GRACE_MS, resolve);
+      });
+      await Promise.race([gone, grace]);
+      timer?.cancel();
+    }
+    this.#starttls.destroyConnections();
+    this.#directTls.destroyConnections();
+    await closed;
+  }
+
+  #connected(socket: Socket, direct: boolean): void {
+    const { core, certificate, sasl } = this.#parts;
+    const context = this.#context;
+    const leaf = certificate.current; // a stream binds to the certificate it was opened with, whatever is reloaded later
+    const transport = new TcpTransport(socket, {
+      flusher: this.#flusher,
+      clock: core.clock,
+      bindings: (tls) => bindingsOf(tls, leaf),
+    });
+    const stream = new Stream(transport, {
+      domain: core.domain.toString(),
+      limits: core.limits,
+      requireTls: this.#config.c2s.requireTls,
+      clock: core.clock,
+      log: core.log,
+      sasl,
+      secureContext: () => context,
+      bind: (owner, localpart, resourcepart) => this.#bind(owner, localpart, resourcepart),
+      closed: (owner) => {
+        this.#streams.delete(owner);
+        if (this.#streams.size === 0) this.#drained?.();
+      },
+    });
+    this.#streams.add(stream);
+    if (direct) transport.startTls(context, "");
+  }
+
+  // RFC 6120 section 7
+  #bind(stream: Stream, localpart: string, resourcepart: string | undefined): StreamSession | StanzaError {
+    const { core, router, presence } = this.#parts;
+    const account = Jid.fromTrusted(`${localpart}@${core.domain.toString()}`);
+    const jid = account.withResource(resourcepart ?? randomBytes(9).toString("base64url"));
+    const session = new Session(jid, stream, {
+      route: (stanza, from) => router.fromSession(stanza, from),
+      ended: (ending) => {
+        if (!core.sessions.remove(ending)) return;
+        presence.unavailable(ending, undefined);
+        presence.releaseIfGone(ending.jid.bareString);
+        this.#events.ended(ending);
+      },
+    });
+    const refused = core.sessions.add(session);
+    if (refused !== undefined) return refused;
+    this.#events.bound(session);
+    return session;
+  }
+
+  #scheduleSweep(): void {
+    this.#sweep = this.#parts.core.clock.after(SWEEP_MS, () => {
+      this.#checkIdle();
+      this.#scheduleSweep();
+    });
+  }
+
+  // RFC 6120 section 4.6: a silent peer is asked, then given up.
+  #checkIdle(): void {
+    const { limits, clock } = this.#parts.core;
+    const idleMs = limits.idleTimeoutSeconds * 1000;
+    if (idleMs === 0) return;
+    const now = clock.now();
+    for (const stream of this.#streams) {
+      const silentMs = now - stream.lastReadAt;
+      if (stream.session === undefined || silentMs < idleMs) {
+        this.#pinged.delete(stream);
+      } else if (!this.#pinged.has(stream)) {
+        this.#pinged.add(stream);
+        const iq = new Element("iq", { type: "get", id: `idle-${randomBytes(6).toString("base64url")}` });
+        iq.attrs.from = this.#parts.core.domain.toString();
+        iq.attrs.to = stream.session.jid.toString();
+        iq.c("ping", { xmlns: NS.ping }); // XEP-0199 section 4.1
+        stream.sendText(serialize(iq));
+      } else if (silentMs >= idleMs + PING_ANSWER_MS) {
+        stream.close(new StreamError("connection-timeout", `silent for ${Math.round(silentMs / 1000)} seconds`));
+      }
+    }
+  }
+}

@@ -1,0 +1,79 @@
+// balcony serve: runs the server until SIGINT or SIGTERM; SIGHUP reads the certificate files again.
+
+import type { Command } from "commander";
+import type { BalconyServer } from "../index.ts";
+import type { Logger } from "../log.ts";
+import { howToCall, print, shellWord } from "./output.ts";
+import { endBy, stopAsked } from "./signals.ts";
+import type { CommonOptions } from "./with-admin.ts";
+
+/** Describes `balcony serve`. */
+export function defineServe(serve: Command): void {
+  serve
+    .action(async (_: unknown, command: Command) => run(command.optsWithGlobals<CommonOptions>()))
+    .addHelpText(
+      "after",
+      `
+Without --config it takes ./config.json if that exists, else built-in settings for a trial: the domain localhost on
+loopback, the foreign domain example.net, everything kept in ./data. BALCONY_* variables change single settings.
+
+The log goes to standard error: readable lines at a terminal, else JSON.
+SIGTERM and SIGINT stop it gracefully, a second one at once. SIGHUP reads the certificate files again.
+
+Examples:
+  balcony serve
+  balcony serve --config /etc/balcony/config.json
+  BALCONY_C2S_PORT=15222 BALCONY_STORAGE_PATH=:memory: balcony serve`,
+    );
+}
+
+async function run(options: CommonOptions): Promise<void> {
+  const { loadConfigFile } = await import("./config-file.ts");
+  const { createServer } = await import("../index.ts");
+  const { createLogger } = await import("./logger.ts");
+  const env = options.verbose ? { ...process.env, BALCONY_LOG_LEVEL: "debug" } : process.env;
+  const { config, source, variables } = loadConfigFile(options.config, env);
+  const logger = createLogger(config.log?.level ?? "info", process.stderr.isTTY === true);
+  process.on("uncaughtException", (error) => {
+    logger.error({ error }, "crashed");
+    process.exit(1);
+  });
+  const server = await createServer(config, { logger });
+  const asked = stopAsked(logger, () => void reload(server, logger));
+  try {
+    const control = await openControl(server, logger);
+    try {
+      await server.start();
+      const { welcome } = await import("./welcome.ts");
+      const given = options.config === undefined ? "" : ` --config ${shellWord(options.config)}`;
+      welcome(server, { program: howToCall(), arguments: given, source, variables }).forEach(print);
+      await asked;
+    } finally {
+      await control?.close();
+    }
+  } finally {
+    await server.stop();
+  }
+  endBy(await asked);
+}
+
+/** Nothing can be administered from outside where nothing is kept on disk. */
+async function openControl(server: BalconyServer, logger: Logger): Promise<{ close(): Promise<void> } | undefined> {
+  const { path } = server.config.storage;
+  if (path === ":memory:" || process.platform === "win32") return undefined;
+  const [{ serveControl }, { controlPath }] = await Promise.all([
+    import("../control.ts"),
+    import("../control/path.ts"),
+  ]);
+  return serveControl(server.admin, await controlPath(path, true), logger);
+}
+
+async function reload(server: BalconyServer, logger: Logger): Promise<void> {
+  try {
+    await server.reloadCertificates();
+    const { fingerprintSha256, notAfter } = server.certificate;
+    logger.info({ fingerprintSha256, notAfter }, "certificate-reloaded");
+  } catch (error) {
+    logger.error({ reason: (error as Error).message }, "certificate-not-reloaded");
+  }
+}

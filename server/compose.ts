@@ -1,0 +1,180 @@
+// The one place that wires store, accounts, modules, router and gateway together.
+
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { createGateway, type Gateway } from "../gateway/index.ts";
+import { createMemoryStore } from "../storage/memory.ts";
+import { openSqliteStore } from "../storage/sqlite.ts";
+import type { Store } from "../storage/store.ts";
+import { Accounts } from "./accounts/accounts.ts";
+import type { Authenticator } from "./accounts/authenticator.ts";
+import { openSeal } from "./accounts/seal.ts";
+import { createThrottle } from "./accounts/throttle.ts";
+import type { Admin } from "./admin.ts";
+import { createAdmin } from "./admin-calls.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import type { Config } from "./config.ts";
+import { Jid } from "./jid.ts";
+import { type Logger, silentLogger } from "./log.ts";
+import { disco } from "./modules/disco.ts";
+import { legacySession } from "./modules/legacy-session.ts";
+import type { Host, Module, ModuleParts } from "./modules/module.ts";
+import { offlineModule } from "./modules/offline.ts";
+import { ping } from "./modules/ping.ts";
+import { time } from "./modules/time.ts";
+import { version } from "./modules/version.ts";
+import { Offline } from "./offline/offline.ts";
+import { Presence } from "./presence/presence.ts";
+import { rosterModule } from "./roster/roster.ts";
+import { Rosters } from "./roster/rosters.ts";
+import { Subscriptions } from "./roster/subscriptions.ts";
+import { Messages } from "./router/messages.ts";
+import { Router } from "./router/router.ts";
+import type { Core } from "./router/routing.ts";
+import type { SaslServer } from "./sasl/mechanism.ts";
+import { createSaslServer } from "./sasl/sasl-server.ts";
+import { Sessions } from "./session/sessions.ts";
+import { type CertificateSource, loadCertificate } from "./transport/certificate.ts";
+import { VERSION } from "./version.ts";
+
+/** What an embedder may pass in place of the built-in parts. */
+export type ServerParts = {
+  /** In place of config.storage. It is closed with the server. */
+  readonly store?: Store;
+  /** In place of the server's own accounts, for logins and for "is there such a user". */
+  readonly authenticator?: Authenticator;
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+  /** Besides the built-in ones. */
+  readonly modules?: readonly Module[];
+};
+
+export type Composition = {
+  readonly core: Core;
+  readonly router: Router;
+  readonly presence: Presence;
+  readonly sasl: SaslServer;
+  readonly certificate: CertificateSource;
+  readonly gateway: Gateway;
+  readonly admin: Admin;
+  /** Ends workers and closes the store; sessions must be gone. */
+  close(): Promise<void>;
+};
+
+/** Null: nothing is kept on disk. */
+export function dataFolder(config: Config): string | null {
+  return config.storage.path === ":memory:" ? null : config.storage.path;
+}
+
+export async function compose(config: Config, parts: ServerParts): Promise<Composition> {
+  const clock = parts.clock ?? systemClock();
+  const log = parts.logger ?? silentLogger();
+  const domain = Jid.fromTrusted(config.domain);
+  const folder = dataFolder(config);
+  if (folder !== null) await mkdir(folder, { recursive: true, mode: 0o700 });
+  const certificate = await loadCertificate({ domain: config.domain, ...config.tls, folder, clock });
+  const store =
+    parts.store ?? (folder === null ? createMemoryStore() : openSqliteStore(join(folder, "balcony.sqlite")));
+  try {
+    const seal = await openSeal(folder === null ? null : join(folder, "credentials.key"));
+    for (const warning of [...seal.warnings, ...certificate.current.warnings]) log.warn({ warning }, "start");
+    const accounts = new Accounts({
+      config: config.auth,
+      store: store.accounts,
+      seal,
+      domain: config.domain,
+      clock,
+      log,
+    });
+    const authenticator = parts.authenticator ?? accounts;
+    const sasl = createSaslServer({
+      config: config.auth,
+      authenticator,
+      domain: config.domain,
+      secret: await store.secret("sasl"),
+      throttle: createThrottle(config.auth, clock),
+      audit: store.audit,
+      clock,
+      log,
+    });
+    const sessions = new Sessions(config.limits.sessionsPerAccount);
+    const rosters = new Rosters(store.roster, config.limits.rosterItems);
+    const core: Core = {
+      domain,
+      limits: config.limits,
+      clock,
+      log,
+      store,
+      sessions,
+      rosters,
+      accountExists: (localpart) => authenticator.exists(localpart),
+      component: (domainpart) => (domainpart in config.gateway.domains ? gateway.component : undefined),
+      route: (stanza, from, session) => router.route(stanza, from, session),
+    };
+    const offline = new Offline(core);
+    const presence = new Presence(core, offline);
+    const subscriptions = new Subscriptions(core, presence);
+    const router = new Router(core, { presence, subscriptions, messages: new Messages(core, offline) });
+    const gateway = createGateway({
+      domain,
+      config,
+      clock,
+      log,
+      store: store.gateway,
+      route: (stanza, from) => router.route(stanza, from),
+      accountExists: core.accountExists,
+      resources: (user) => sessions.available(user.bareString),
+      item: async (user, contact) => rosters.item(user.bareString, contact.bareString),
+    });
+    const modules = [
+      rosterModule(core, subscriptions),
+      disco,
+      ping,
+      version,
+      time,
+      legacySession,
+      offlineModule,
+      ...(parts.modules ?? []),
+    ];
+    const running = setUpModules(modules, router, {
+      config,
+      clock,
+      version: VERSION,
+      features: (target) => features(modules, target),
+      services: () => gateway.component.services(),
+    });
+    return {
+      core,
+      router,
+      presence,
+      sasl,
+      certificate,
+      gateway,
+      admin: createAdmin({ core, accounts, subscriptions, gateway, config }),
+      async close() {
+        for (const module of running) module.stop?.();
+        gateway.stop();
+        await accounts.stop();
+        await store.close();
+      },
+    };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+function setUpModules(modules: readonly Module[], router: Router, host: Host): ModuleParts[] {
+  return modules.map((module) => {
+    const parts = module.setup(host);
+    for (const handler of parts.iq ?? []) router.table.add(handler);
+    return parts;
+  });
+}
+
+function features(modules: readonly Module[], target: "domain" | "account"): string[] {
+  return modules
+    .flatMap((module) => module.features ?? [])
+    .filter((feature) => feature.on.includes(target))
+    .map((feature) => feature.var);
+}

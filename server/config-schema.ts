@@ -1,0 +1,192 @@
+// The schema of the configuration: every key with its default, its bounds and what it is for. Sizes and durations carry
+// their unit in the key. docs/configuration.md and config.example.json say the same; test/unit/config.test.ts compares.
+
+import { z } from "zod";
+import { prepareDomainpart } from "./jid.ts";
+
+const port = z.int().min(0).max(65535);
+const positive = z.int().min(1);
+const seconds = z.number().min(0);
+// The default stands before the transform, where z.toJSONSchema sees it.
+const ownDomain = z
+  .string()
+  .default("localhost")
+  .transform((text, context) => {
+    const prepared = prepareDomainpart(text);
+    if (prepared.ok) return prepared.value;
+    context.addIssue({ code: "custom", message: `"${text}" is no domain: ${prepared.reason}` });
+    return z.NEVER;
+  });
+
+export const c2s = z.strictObject({
+  addresses: z
+    .array(z.string().min(1))
+    .optional()
+    .describe('Where to listen. Left out: loopback while domain is "localhost", else every interface ("::").'),
+  port: port.default(5222).describe("TCP port for STARTTLS. 0: any free port."),
+  directTlsPort: port.nullable().default(5223).describe("TCP port for direct TLS (XEP-0368). 0: any; null: off."),
+  requireTls: z
+    .boolean()
+    .default(true)
+    .describe("false is for tests only: lets clients log in without TLS, on loopback addresses."),
+});
+
+const http = z.strictObject({
+  addresses: z
+    .array(z.string().min(1))
+    .default(["127.0.0.1", "::1"])
+    .describe("Where to listen. Addresses other than loopback need http.tls."),
+  port: port.nullable().default(5280).describe("TCP port of the gateway's HTTP binding. 0: any; null: off."),
+  tls: z.boolean().default(false).describe("Serve https with the server's certificate: tokens travel over it."),
+});
+
+const tls = z.strictObject({
+  certificateFile: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe("PEM file, the server's own certificate first. null: a self-signed one is made in the data folder."),
+  keyFile: z.string().nullable().default(null).describe("PEM file with its private key, without a passphrase."),
+});
+
+export const auth = z.strictObject({
+  storage: z
+    .enum(["scram", "bcrypt"])
+    .default("scram")
+    .describe("What is kept of a password: SCRAM keys, or a bcrypt hash that can serve PLAIN only."),
+  plain: z.boolean().default(true).describe("Offer PLAIN, inside TLS only."),
+  scramIterations: z
+    .int()
+    .min(4096)
+    .max(10_000_000)
+    .default(10_000)
+    .describe("PBKDF2 rounds for passwords set from now on: what each guess costs a thief of the keys."),
+  bcryptCost: z
+    .int()
+    .min(4)
+    .max(15)
+    .default(12)
+    .describe("log2 of bcrypt's rounds for passwords set from now on. 12 takes 0.25 s a login."),
+  bcryptQueue: positive
+    .default(50)
+    .describe("Logins that may wait for the bcrypt worker; more are told to try again later."),
+  throttle: z.boolean().default(true).describe("Delay the answers to repeated failures: slows guessing down."),
+  failuresPerMinute: positive.default(10).describe("Failures per address and per account before answers are delayed."),
+  maxDelaySeconds: seconds.default(10).describe("The longest delay of an answer. No account is ever locked."),
+  trustedAddresses: z
+    .array(z.string())
+    .default(["127.0.0.1", "::1"])
+    .describe("Not throttled per address: proxies and this machine."),
+});
+
+export const limits = z.strictObject({
+  stanzaBytesBeforeLogin: z
+    .int()
+    .min(10_000)
+    .default(10_000)
+    .describe("Bytes of one element from who has not logged in: memory that strangers can hold."),
+  stanzaBytes: z.int().min(10_000).default(262_144).describe("Bytes of one stanza from a user: memory."),
+  depth: positive.default(64).describe("How deep elements may be nested in a stanza."),
+  attributes: positive.default(64).describe("Attributes of one element."),
+  elements: positive.default(10_000).describe("Elements in one stanza: work that a small stanza can cause."),
+  handshakeTimeoutSeconds: seconds
+    .default(30)
+    .describe("Time from connecting to being logged in: frees connections that do nothing."),
+  idleTimeoutSeconds: seconds
+    .default(900)
+    .describe("A stream that was silent for so long is pinged, then closed: finds dead connections. 0: never."),
+  connections: positive.default(20_000).describe("Open client connections in all."),
+  connectionsPerAddress: positive
+    .default(1_000)
+    .describe("Open client connections from one IP address: nobody takes all of them."),
+  sessionsPerAccount: positive.default(32).describe("Resources that one account may have connected."),
+  loginAttempts: positive.default(5).describe("Failed logins on one stream before it is closed: slows guessing down."),
+  inboxStanzas: positive
+    .default(1_000)
+    .describe("Stanzas of one stream that may wait for a slow one before them; reading pauses then."),
+  outboxBytes: z
+    .int()
+    .min(65_536)
+    .default(8_388_608)
+    .describe("Bytes not yet taken by a slow client before its stream is closed: memory per stream."),
+  rosterItems: positive.default(2_000).describe("Contacts in one roster."),
+  nameCharacters: positive.default(1_023).describe("Characters of a contact's name, and of a group's."),
+  groupsPerItem: positive.default(64).describe("Groups of one contact."),
+  offlineMessages: positive
+    .default(1_000)
+    .describe("Messages kept for one user who is away; the senders of more are told."),
+  httpBodyBytes: z.int().min(10_000).default(262_144).describe("Bytes of one HTTP request's body: memory."),
+  eventStreams: positive.default(1_000).describe("Open event streams (SSE) of the HTTP binding in all."),
+});
+
+export const gatewayDomain = z.strictObject({});
+
+export const gateway = z.strictObject({
+  domains: z
+    .record(z.string(), gatewayDomain)
+    .default({})
+    .describe('The foreign domains that Balcony stands for, each with its settings: {"example.net": {}}.'),
+  eventRetentionDays: z.number().min(0).default(7).describe("Days that events are kept for a consumer that was away."),
+  eventRetentionCount: positive.default(10_000).describe("Newest events of a presentity, kept however old they are."),
+  heartbeatSeconds: z
+    .number()
+    .min(0.05)
+    .default(15)
+    .describe("Seconds between comments on a silent event stream, so that proxies keep it open."),
+  subscriptionSeconds: positive.default(86_400).describe("The longest subscription duration granted."),
+  pendingSeconds: positive
+    .default(86_400)
+    .describe("Seconds that a presentity's subscription request waits for the user's answer."),
+  publicationMaxSeconds: positive
+    .default(604_800)
+    .describe("The longest time a publication with an expiry lives without a refresh."),
+  presentitiesPerDomain: positive.default(100_000).describe("Presentities of one foreign domain."),
+});
+
+const log = z.strictObject({
+  level: z
+    .enum(["silent", "error", "warn", "info", "debug"])
+    .default("info")
+    .describe("What is logged, to standard error. Passwords never; message bodies at debug only."),
+});
+
+/** The whole configuration, as an embedder or a file gives it. */
+export const schema = z.strictObject({
+  domain: ownDomain.describe("The domain of the accounts: the part behind @."),
+  storage: z
+    .strictObject({
+      path: z
+        .string()
+        .min(1)
+        .default("./data")
+        .describe('The data folder: database, keys, self-signed certificate. ":memory:": nothing is kept.'),
+    })
+    .prefault({}),
+  c2s: c2s.prefault({}),
+  http: http.prefault({}),
+  tls: tls.prefault({}),
+  auth: auth.prefault({}),
+  limits: limits.prefault({}),
+  gateway: gateway.prefault({}),
+  log: log.prefault({}),
+});
+
+/** The little of JSON Schema that the configuration's own comes out as. */
+export type JsonSchema = {
+  readonly type?: string | readonly string[];
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly additionalProperties?: JsonSchema | boolean;
+  readonly items?: JsonSchema;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly enum?: readonly unknown[];
+  readonly minLength?: number;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly default?: unknown;
+  readonly description?: string;
+};
+
+/** The schema as JSON Schema, of the input side. */
+export function configJsonSchema(): JsonSchema {
+  return z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }) as JsonSchema;
+}
