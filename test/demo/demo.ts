@@ -85,7 +85,7 @@ try {
   show.step("Romeo approves: subscribed, then his presence as a stanza");
   show.right("←", `PUT /presentities/${ROMEO}/watchers/${JULIET} {"state":"active"}`);
   const approval = await romeo.call("PUT", `/presentities/${ROMEO}/watchers/${JULIET}`, { state: "active" });
-  check(approval.status === 200, "the approval is taken");
+  check(approval.status === 204, `the approval is taken: ${approval.text}`);
   await see(juliet, "subscribed", /type=["']subscribed/);
   await see(juliet, "Romeo's presence", `${ROMEO}/orchard`, "<show>away</show>", "Wooing Juliet");
 

@@ -64,7 +64,8 @@ function wrap(text: string): string[] {
   const indent = /^\s*/.exec(text)?.[0] ?? "";
   let rest = text;
   while (rest.length > WIDTH - 2) {
-    const cut = Math.max(rest.lastIndexOf(" ", WIDTH - 2), rest.lastIndexOf("><", WIDTH - 2) + 1, 20);
+    const gap = Math.max(rest.lastIndexOf(" ", WIDTH - 2), rest.lastIndexOf("><", WIDTH - 3) + 1);
+    const cut = gap > indent.length + 4 ? gap : WIDTH - 2;
     lines.push(rest.slice(0, cut));
     rest = `${indent}  ${rest.slice(cut).trimStart()}`;
   }

@@ -52,7 +52,7 @@ describe("RFC 3922 section 6.1: an XMPP user subscribes to a presentity", () => 
     const approved = await foreign.call("PUT", `/presentities/${ROMEO}/watchers/juliet@example.com`, {
       state: "active",
     });
-    expect(approved.status).toBe(200);
+    expect(approved.status).toBe(204);
     await juliet.expect(`<presence type='subscribed' from='${ROMEO}' to='juliet@example.com'/>`);
     await juliet.expect(
       `<iq type='set'><query xmlns='jabber:iq:roster'><item jid='${ROMEO}' subscription='to' ask='{absent}'/></query></iq>`,
