@@ -39,6 +39,9 @@ export type TuplePresence = {
   readonly priority?: number;
 };
 
+/** What one object may become. A megabyte of tuples for one recipient is within it. */
+const MAX_STANZAS = 20_000;
+
 // ---- XMPP to CPIM
 
 /**
@@ -196,9 +199,6 @@ function mapTuple(tuple: Tuple, activity: Show | undefined): Omit<TuplePresence,
   const show = own ?? activity;
   return { type: "available", ...(show === undefined ? {} : { show }), ...rest };
 }
-
-/** What one object may become. A megabyte of tuples for one recipient is within it. */
-const MAX_STANZAS = 20_000;
 
 export type Delivery = { readonly from: Jid; readonly to: Jid; readonly id?: string };
 

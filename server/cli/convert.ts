@@ -32,7 +32,7 @@ export async function runConvert(argv: readonly string[]): Promise<number> {
     await write(process.stderr, CONVERT_USAGE);
     return EX_USAGE;
   }
-  const conversion = await convertSafely(kinds, await readInput(process.stdin));
+  const conversion = convertSafely(kinds, await readInput(process.stdin));
   if (conversion.exit === 0) await write(process.stdout, conversion.output);
   else await write(process.stderr, `balcony convert: ${oneLine(conversion.reason)}\n`);
   return conversion.exit;

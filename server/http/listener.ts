@@ -40,7 +40,7 @@ export interface HttpListener {
   readonly port: number;
   /**
    * Opens the port on every address; with port 0 the first chooses. Throws ListenError, its message says what to do,
-   * and whatever a plugin of `app` throws.
+   * and whatever a plugin of `app` throws; the listener cannot be started again.
    */
   start(addresses: readonly string[], port: number): Promise<void>;
   /** No new connections, event streams end, open requests get 5 seconds, then everything is cut. */
@@ -69,7 +69,12 @@ export function createHttpListener(options: HttpListenerOptions): HttpListener {
     async start(addresses, port) {
       await app.ready();
       app.server.emit("listening"); // Node begins to watch its header and request timeouts at this event
-      await sockets.open("http", addresses, port, counter, connected);
+      try {
+        await sockets.open("http", addresses, port, counter, connected);
+      } catch (error) {
+        await app.close();
+        throw error;
+      }
     },
     async stop() {
       sockets.stopAccepting();

@@ -201,3 +201,12 @@ export class EventReader {
     this.#wake();
   }
 }
+
+/** Looks again at every turn of the event loop until it is so; fails after many. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (let turn = 0; turn < 10_000; turn += 1) {
+    if (await condition()) return;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  throw new Error("it did not come about");
+}

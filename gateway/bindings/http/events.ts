@@ -113,6 +113,7 @@ class EventStream {
   }
 
   end(): void {
+    if (this.#closed) return;
     this.closed();
     this.#response.end();
     // What a consumer does not take must not keep its socket.

@@ -2,8 +2,9 @@
 
 import { randomUUID } from "node:crypto";
 import { sendProblem } from "../../../server/http/problem.ts";
+import { isFailure } from "../../host.ts";
 import { consumes } from "./access.ts";
-import { failureProblem, isFailure } from "./problem.ts";
+import { failureProblem } from "./problem.ts";
 import { type App, json, problems, type RouteContext, TRANS_ID } from "./routes.ts";
 import { cpimBody, messageAnswer, messageHeaders } from "./schemas.ts";
 

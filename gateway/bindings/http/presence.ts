@@ -2,10 +2,11 @@
 
 import { type Problem, problem, sendProblem } from "../../../server/http/problem.ts";
 import type { Jid } from "../../../server/jid.ts";
+import { isFailure } from "../../host.ts";
 import type { ForeignSide } from "../binding.ts";
 import { consumes } from "./access.ts";
 import { parseIfMatch, quoteTag } from "./entity-tag.ts";
-import { failureProblem, isFailure, preconditionFailed } from "./problem.ts";
+import { failureProblem, preconditionFailed } from "./problem.ts";
 import { type App, json, nothing, problems, type RouteContext } from "./routes.ts";
 import { addrParams, ifMatchHeaders, pidfBody, pidfDocument, publishedSchema, publishQuery } from "./schemas.ts";
 

@@ -4,10 +4,11 @@ import { z } from "zod";
 import { problem, sendProblem } from "../../../server/http/problem.ts";
 import { Jid, prepareDomainpart } from "../../../server/jid.ts";
 import type { Presentity } from "../../../storage/store.ts";
+import { isFailure } from "../../host.ts";
 import type { PresentityChange } from "../binding.ts";
 import { consumes, noSuchDomain, outOfScope } from "./access.ts";
 import { parsePresentityAddress, parseXmppAddress, presentityAddress } from "./addresses.ts";
-import { failureProblem, isFailure, noSuchPresentity } from "./problem.ts";
+import { failureProblem, noSuchPresentity } from "./problem.ts";
 import { type App, isoTime, json, nothing, problems, type RouteContext } from "./routes.ts";
 import { addrParams, listQuery, presentityChange, presentitySchema } from "./schemas.ts";
 

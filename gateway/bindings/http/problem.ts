@@ -37,10 +37,6 @@ export function failureProblem({ condition, text }: Failure): Problem {
   return problem(STATUS[condition], condition, text ?? `the gateway answers ${condition}`);
 }
 
-export function isFailure<T>(outcome: T | Failure): outcome is Failure {
-  return typeof outcome === "object" && outcome !== null && "kind" in outcome && outcome.kind === "error";
-}
-
 /** The If-Match header does not name the entity tag that stands. */
 export function preconditionFailed(): Problem {
   return problem(412, "conflict", "If-Match: another document stands, or none");

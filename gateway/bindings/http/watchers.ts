@@ -2,9 +2,10 @@
 
 import { z } from "zod";
 import { sendProblem } from "../../../server/http/problem.ts";
+import { isFailure } from "../../host.ts";
 import { consumes, parseUser } from "./access.ts";
 import { uriOf } from "./addresses.ts";
-import { failureProblem, isFailure } from "./problem.ts";
+import { failureProblem } from "./problem.ts";
 import { type App, isoTime, json, nothing, problems, type RouteContext } from "./routes.ts";
 import { addrParams, addrXmppParams, watcherDecision, watcherSchema } from "./schemas.ts";
 
