@@ -2,7 +2,7 @@
 
 import { stanzaError } from "../server/errors.ts";
 import type { Jid } from "../server/jid.ts";
-import type { Presentity } from "../storage/store.ts";
+import { type Presentity, StoreLimitError } from "../storage/store.ts";
 import type { Failure, PresentityChange } from "./bindings/binding.ts";
 import type { GatewayHost } from "./host.ts";
 
@@ -23,14 +23,20 @@ export async function putPresentity(
     return stanzaError("item-not-found", `${address.domainpart} is not one of gateway.domains`);
   }
   const before = await host.store.getPresentity(address.bareString);
-  return host.store.putPresentity({
+  const presentity: Presentity = {
     address: address.bareString,
     domain: address.domainpart,
     formalName: change.formalName ?? before?.formalName ?? "",
     policy: change.policy ?? before?.policy ?? "confirm",
     allowFrom: change.allowFrom ?? before?.allowFrom ?? [],
     createdAt: before?.createdAt ?? host.clock.now(),
-  });
+  };
+  try {
+    return await host.store.putPresentity(presentity, host.config.gateway.presentitiesPerDomain);
+  } catch (error) {
+    if (error instanceof StoreLimitError) return stanzaError("resource-constraint", error.message);
+    throw error;
+  }
 }
 
 /** Whether the presentity's access rules let this XMPP user watch or write to it. */

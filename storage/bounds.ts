@@ -35,3 +35,8 @@ export function rosterFull(owner: string, maxItems: number): StoreLimitError {
 export function checkKey(expected: string, actual: string): void {
   if (actual !== expected) throw new TypeError(`a change of "${expected}" returned a record of "${actual}"`);
 }
+
+/** @param maxPerDomain of presentities */
+export function domainFull(domain: string, maxPerDomain: number): StoreLimitError {
+  return new StoreLimitError("presentitiesPerDomain", `${domain} may have ${maxPerDomain} presentities`);
+}

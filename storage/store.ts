@@ -118,6 +118,16 @@ export class StoreLimitError extends Error {
   }
 }
 
+/** The medium takes no more, or fails: nothing was changed. The message tells the operator what to do. */
+export class StoreWriteError extends Error {
+  readonly reason: "full" | "failed";
+  constructor(reason: "full" | "failed", message: string, cause: unknown) {
+    super(message, { cause });
+    this.name = "StoreWriteError";
+    this.reason = reason;
+  }
+}
+
 // ---- offline messages (XEP-0160)
 
 export type OfflineMessage = { readonly id: number; readonly xml: string; readonly at: EpochMs };
@@ -240,8 +250,11 @@ export type Token = {
 export type RelationStep = { readonly next: Relation | undefined; readonly events?: readonly NewGatewayEvent[] };
 
 export interface GatewayStore {
-  /** Creates or replaces; says which. `createdAt` of an existing one is kept. */
-  putPresentity(presentity: Presentity): Promise<"created" | "changed">;
+  /**
+   * Creates or replaces; says which. `createdAt` of an existing one is kept. Rejects with StoreLimitError if a new one
+   * would exceed `maxPerDomain`.
+   */
+  putPresentity(presentity: Presentity, maxPerDomain?: number): Promise<"created" | "changed">;
   getPresentity(address: string): Promise<Presentity | undefined>;
   /** In order of address. */
   listPresentities(domain: string, page: PageRequest): Promise<Presentity[]>;

@@ -2,6 +2,7 @@
 
 import { STATUS_CODES } from "node:http";
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
+import { StoreWriteError } from "../../storage/store.ts";
 import type { StanzaCondition } from "../errors.ts";
 import type { Logger } from "../log.ts";
 
@@ -78,6 +79,10 @@ export function problemHandler(
   return (error, request, reply) => {
     const foreseen = problemOf(error, bodyBytes);
     if (foreseen !== undefined) return sendProblem(reply, foreseen);
+    if (error instanceof StoreWriteError) {
+      log.error({ reason: error.message }, "store-refused");
+      return sendProblem(reply, problem(507, "resource-constraint", "the server cannot store anything at the moment"));
+    }
     log.error({ err: error, method: request.method, route: request.routeOptions.url }, "http-handler-failed");
     return sendProblem(reply, problem(500, "internal-server-error", "the server failed; its log says why"));
   };

@@ -2,7 +2,7 @@
 // gateway, or nowhere.
 
 import type { Element } from "ltx";
-import { StoreLimitError } from "../../storage/store.ts";
+import { StoreLimitError, StoreWriteError } from "../../storage/store.ts";
 import { type StanzaError, StreamError, stanzaError } from "../errors.ts";
 import { Jid } from "../jid.ts";
 import type { Presence } from "../presence/presence.ts";
@@ -60,6 +60,10 @@ export class Router {
   #failure(error: unknown): StanzaError {
     if (error instanceof StreamError) throw error;
     if (error instanceof StoreLimitError) return stanzaError("resource-constraint", error.message);
+    if (error instanceof StoreWriteError) {
+      this.#core.log.error({ reason: error.message }, "store-refused");
+      return stanzaError("resource-constraint", "the server cannot store anything at the moment");
+    }
     this.#core.log.error({ error }, "stanza-failed");
     return stanzaError("internal-server-error");
   }

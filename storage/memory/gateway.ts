@@ -1,6 +1,6 @@
 // The gateway's records: presentities with their publications, relations, events and tokens.
 
-import { pageRows } from "../bounds.ts";
+import { domainFull, pageRows } from "../bounds.ts";
 import type { GatewayStore, Presentity } from "../store.ts";
 import { memoryEvents } from "./events.ts";
 import { memoryPublications } from "./publications.ts";
@@ -28,9 +28,13 @@ export function memoryGateway(run: Run): GatewayStore {
 function memoryPresentities(run: Run, erase: (address: string) => void): Presentities {
   const presentities = new Map<string, Presentity>();
   return {
-    putPresentity: (presentity) =>
+    putPresentity: (presentity, maxPerDomain) =>
       run(() => {
         const known = presentities.get(presentity.address);
+        if (known === undefined && maxPerDomain !== undefined) {
+          const here = [...presentities.values()].filter(({ domain }) => domain === presentity.domain).length;
+          if (here >= maxPerDomain) throw domainFull(presentity.domain, maxPerDomain);
+        }
         const createdAt = known?.createdAt ?? presentity.createdAt;
         presentities.set(presentity.address, frozenCopy({ ...presentity, createdAt }));
         return known === undefined ? "created" : "changed";

@@ -1,7 +1,7 @@
 // Presentities: the foreign entities that the gateway stands for.
 
 import type { Database } from "better-sqlite3";
-import { pageRows } from "../bounds.ts";
+import { domainFull, pageRows } from "../bounds.ts";
 import type { GatewayStore, Presentity, PresentityPolicy } from "../store.ts";
 import type { Turn } from "./turn.ts";
 
@@ -29,6 +29,7 @@ export function sqlitePresentities(db: Database, turn: Turn): Presentities {
   const page = db.prepare<[string, string, number], Row>(
     `SELECT ${COLUMNS} FROM presentity WHERE domain = ? AND address > ? ORDER BY address LIMIT ?`,
   );
+  const count = db.prepare<[string], number>("SELECT count(*) FROM presentity WHERE domain = ?").pluck();
   const remove = db.prepare<[string]>("DELETE FROM presentity WHERE address = ?");
   const removeRest = [
     "DELETE FROM publication WHERE address = ?",
@@ -37,10 +38,12 @@ export function sqlitePresentities(db: Database, turn: Turn): Presentities {
   ].map((sql) => db.prepare<[string]>(sql));
 
   return {
-    putPresentity: ({ address, domain, formalName, policy, allowFrom, createdAt }) =>
+    putPresentity: ({ address, domain, formalName, policy, allowFrom, createdAt }, maxPerDomain) =>
       turn.write(() => {
         const allow = JSON.stringify(allowFrom);
         if (update.run(domain, formalName, policy, allow, address).changes > 0) return "changed";
+        if (maxPerDomain !== undefined && (count.get(domain) ?? 0) >= maxPerDomain)
+          throw domainFull(domain, maxPerDomain);
         insert.run(address, domain, formalName, policy, allow, createdAt);
         return "created";
       }),

@@ -3,6 +3,7 @@
 
 import type { Database, Statement } from "better-sqlite3";
 import { StoreClosedError } from "../errors.ts";
+import { StoreWriteError } from "../store.ts";
 
 /** How long an operation waits for another process that writes. Nothing else runs meanwhile. */
 export const BUSY_TIMEOUT_MS = 5_000;
@@ -53,7 +54,7 @@ export class Turn {
       if (this.#closed !== undefined) throw new StoreClosedError();
       if (this.#end === undefined) this.#open();
     } catch (error) {
-      return Promise.reject(error);
+      return Promise.reject(asWriteError(error));
     }
     return new Promise<unknown>((resolve, reject) => {
       try {
@@ -61,7 +62,8 @@ export class Turn {
         const value = operation();
         this.#release.run();
         this.#waiting.push({ answer: resolve, value, reject, query: undefined });
-      } catch (error) {
+      } catch (thrown) {
+        const error = asWriteError(thrown);
         // Its error may tell of changes before it in this turn ("the roster is full"): it waits for the commit, too.
         this.#waiting.push({ answer: reject, value: error, reject, query: undefined });
         this.#undoOperation(error);
@@ -130,7 +132,8 @@ export class Turn {
   #finish(): { readonly error: unknown } | undefined {
     try {
       this.#commit.run();
-    } catch (error) {
+    } catch (thrown) {
+      const error = asWriteError(thrown);
       this.#abandon(error);
       return { error };
     }
@@ -168,6 +171,30 @@ export class Turn {
   }
 }
 
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}
+
 function isBusy(error: unknown): boolean {
-  return error instanceof Error && "code" in error && String(error.code).startsWith("SQLITE_BUSY");
+  return codeOf(error).startsWith("SQLITE_BUSY");
+}
+
+/** What a disk does to a write, in words for the operator; any other error as it is. */
+function asWriteError(error: unknown): unknown {
+  const code = codeOf(error);
+  if (code === "SQLITE_FULL") {
+    return new StoreWriteError(
+      "full",
+      "the disk of the data folder is full: make room on it; nothing that was acknowledged is lost",
+      error,
+    );
+  }
+  if (code.startsWith("SQLITE_IOERR") || code.startsWith("SQLITE_READONLY")) {
+    return new StoreWriteError(
+      "failed",
+      `the data folder cannot be written (${code}): check the disk and its permissions`,
+      error,
+    );
+  }
+  return error;
 }

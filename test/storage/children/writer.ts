@@ -20,7 +20,7 @@ while ((Number(total) === 0 || written < Number(total)) && failures < 3) {
   for (const result of await Promise.allSettled(turn)) {
     if (result.status === "fulfilled") continue;
     failures += 1;
-    process.stdout.write(`failed ${(result.reason as { code?: string }).code}\n`);
+    process.stdout.write(`failed ${(result.reason as { reason?: string }).reason}\n`);
   }
 }
 process.stdout.write(`count ${await store.offline.count(owner)}\n`);

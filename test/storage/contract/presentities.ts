@@ -16,6 +16,17 @@ export function presentitiesContract(store: () => Store): void {
       expect(await gateway.getPresentity(ROMEO)).toStrictEqual(changed);
     });
 
+    it("refuses a new one over maxPerDomain, not a change, nor one of another domain", async () => {
+      const { gateway } = store();
+      await gateway.putPresentity(presentity("a@example.net"), 1);
+      await expect(gateway.putPresentity(presentity("b@example.net"), 1)).rejects.toMatchObject({
+        name: "StoreLimitError",
+        limit: "presentitiesPerDomain",
+      });
+      expect(await gateway.putPresentity(presentity("a@example.net"), 1)).toBe("changed");
+      expect(await gateway.putPresentity(presentity("b@other.example"), 1)).toBe("created");
+    });
+
     it("lists those of a domain in order of address, page by page", async () => {
       const { gateway } = store();
       for (const name of ["c", "a", "b"]) await gateway.putPresentity(presentity(`${name}@example.net`));
