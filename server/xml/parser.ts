@@ -43,7 +43,8 @@ export interface XmlHandlers {
  * `write` throws StreamError: not-well-formed, restricted-xml, bad-namespace-prefix, unsupported-encoding, policy-violation.
  */
 export class XmlStreamParser {
-  readonly #sax = new SaxesParser({ xmlns: true, position: false, fileName: "" });
+  // XML 1.0 whatever a declaration says: 1.1 would let control characters in by reference.
+  readonly #sax = new SaxesParser({ xmlns: true, position: false, forceXMLVersion: true, defaultXMLVersion: "1.0" });
   readonly #handlers: XmlHandlers;
   #limits: XmlLimits;
   #depth = 0;
@@ -62,7 +63,11 @@ export class XmlStreamParser {
     sax.on("opentagstart", () => {
       this.#attributes = 0;
     });
-    sax.on("attribute", () => {
+    sax.on("attribute", ({ name, prefix, value }) => {
+      // saxes would trim it, and so make another namespace of it
+      if ((prefix === "xmlns" || name === "xmlns") && value !== value.trim()) {
+        throw new StreamError("not-well-formed", "white space round a namespace name");
+      }
       this.#attributes += 1;
       if (this.#attributes > this.#limits.attributes) {
         throw new StreamError("policy-violation", `more than ${this.#limits.attributes} attributes in one element`);
@@ -73,6 +78,7 @@ export class XmlStreamParser {
     sax.on("text", (text) => this.#onText(text));
     sax.on("cdata", (text) => this.#onText(text));
     sax.on("xmldecl", (decl) => {
+      if (decl.version !== "1.0") throw new StreamError("not-well-formed", "only XML 1.0 is spoken here");
       if (decl.encoding !== undefined && decl.encoding.toLowerCase() !== "utf-8") {
         throw new StreamError("unsupported-encoding", "only UTF-8 is spoken here"); // RFC 6120 section 4.9.3.22
       }
@@ -127,6 +133,9 @@ export class XmlStreamParser {
 
   #onOpen(tag: SaxesTagNS): void {
     if (this.#stopped) return;
+    if (tag.prefix !== "" && /^[\d.\-\u00b7]/.test(tag.local)) {
+      throw new StreamError("not-well-formed", `${tag.name} is no name`); // Namespaces in XML 1.0 section 4: an NCName
+    }
     this.#depth += 1;
     if (this.#depth === 1) {
       this.#ns = [tag.uri];

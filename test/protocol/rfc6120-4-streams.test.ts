@@ -127,6 +127,8 @@ describe("RFC 6120 section 11: what is no XMPP", () => {
     ["11.3: an undeclared prefix", "<foo:message/>", "bad-namespace-prefix"],
     ["11.4: a NUL", "<message><body>\0</body></message>", "not-well-formed"],
     ["11.4: a reference to a character that XML forbids", "<message><body>&#1;</body></message>", "not-well-formed"],
+    ["11.3: a name that is none behind a prefix", "<message xmlns:x='y'><x:1/></message>", "not-well-formed"],
+    ["11.3: white space in a namespace name", "<message><a xmlns=' jabber:client '/></message>", "not-well-formed"],
     ["11.7: text between stanzas", "hello<presence/>", "bad-format"],
     ["8: no stanza", "<foo/>", "unsupported-stanza-type"],
     ["8: a stanza of another namespace", "<message xmlns='jabber:server'/>", "unsupported-stanza-type"],
@@ -149,6 +151,14 @@ describe("RFC 6120 section 11: what is no XMPP", () => {
     const server = await startServer();
     const client = await server.client("juliet");
     client.write(Buffer.concat([Buffer.from("<message><body>"), Buffer.from([0xc3, 0x28])]));
+    await client.expectStreamError("not-well-formed");
+  });
+
+  it("11.5: XML 1.1 is not spoken", async () => {
+    const server = await startServer();
+    const client = await server.connect();
+    client.write("<?xml version='1.1'?>");
+    await client.nextOpen();
     await client.expectStreamError("not-well-formed");
   });
 
