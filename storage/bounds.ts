@@ -1,6 +1,6 @@
 // What every store bounds, so that all stores bound it alike, and the one address rule that they need.
 
-import { StoreLimitError } from "./store.ts";
+import { type RosterItem, type RosterLimits, StoreLimitError } from "./store.ts";
 
 /** Newest removals of one roster that are kept for `changesSince`. */
 export const REMOVALS_KEPT = 500;
@@ -26,9 +26,29 @@ export function domainOf(bareJid: string): string {
   return bareJid.slice(bareJid.indexOf("@") + 1);
 }
 
-/** What RosterStore.update rejects with. `limit` is the setting's name. */
-export function rosterFull(owner: string, maxItems: number): StoreLimitError {
-  return new StoreLimitError("rosterItems", `the roster of ${owner} has its ${maxItems} items`);
+/**
+ * Checks what RosterStore.update is about to write. Throws StoreLimitError, with the setting's name.
+ * @param total of the owner's records
+ * @param count the records that are `inRoster`, or those that are not; asked for only where `total` reaches the limit
+ */
+export function checkRosterLimits(
+  owner: string,
+  limits: RosterLimits,
+  { before, after, total }: { before: RosterItem | undefined; after: RosterItem; total: number },
+  count: (inRoster: boolean) => number,
+): void {
+  if (after.inRoster) {
+    if (before?.inRoster || total < limits.items || count(true) < limits.items) return;
+    throw new StoreLimitError(
+      "rosterItems",
+      `the roster of ${owner} has its ${limits.items} items (limits.rosterItems)`,
+    );
+  }
+  if (before !== undefined || total < limits.requests || count(false) < limits.requests) return;
+  throw new StoreLimitError(
+    "pendingRequests",
+    `${limits.requests} requests wait for ${owner} (limits.pendingRequests)`,
+  );
 }
 
 /** A change must stay with the record that it was asked for: anything else is a caller's mistake. */

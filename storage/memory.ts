@@ -2,11 +2,13 @@
 
 import { randomBytes } from "node:crypto";
 import { memoryAccounts } from "./memory/accounts.ts";
+import { memoryArchive } from "./memory/archive.ts";
 import { memoryAudit } from "./memory/audit.ts";
 import { memoryGateway } from "./memory/gateway.ts";
 import { memoryOffline } from "./memory/offline.ts";
 import { memoryRoster } from "./memory/roster.ts";
 import { runner } from "./memory/run.ts";
+import { memorySessions } from "./memory/sessions.ts";
 import type { Store } from "./store.ts";
 
 /** An empty store. Its operations are done at once and answered in a microtask; records that it returns are frozen. */
@@ -14,15 +16,18 @@ export function createMemoryStore(): Store {
   const { run, close } = runner();
   const roster = memoryRoster(run);
   const offline = memoryOffline(run);
+  const archive = memoryArchive(run);
+  const sessions = memorySessions(run);
   const accounts = memoryAccounts(run, (owner) => {
-    roster.erase(owner);
-    offline.erase(owner);
+    for (const { erase } of [roster, offline, archive, sessions]) erase(owner);
   });
   const secrets = new Map<string, string>();
   return {
     accounts,
     roster: roster.store,
     offline: offline.store,
+    archive: archive.store,
+    sessions: sessions.store,
     audit: memoryAudit(run),
     gateway: memoryGateway(run),
     secret: (name) =>

@@ -3,11 +3,13 @@
 import { randomBytes } from "node:crypto";
 import type { Database } from "better-sqlite3";
 import { sqliteAccounts } from "./sqlite/accounts.ts";
+import { archiveEraser, sqliteArchive } from "./sqlite/archive.ts";
 import { sqliteAudit } from "./sqlite/audit.ts";
 import { sqliteGateway } from "./sqlite/gateway.ts";
 import { offlineEraser, sqliteOffline } from "./sqlite/offline.ts";
 import { type Durability, openDatabase } from "./sqlite/open.ts";
 import { rosterEraser, sqliteRoster } from "./sqlite/roster.ts";
+import { sessionEraser, sqliteSessions } from "./sqlite/sessions.ts";
 import { Turn } from "./sqlite/turn.ts";
 import type { Store } from "./store.ts";
 
@@ -23,19 +25,21 @@ export function openSqliteStore(file: string, options: { readonly durability?: D
 /** The store over an open and migrated database, which it then owns. For tests; others call openSqliteStore. */
 export function sqliteStore(db: Database, busyTimeoutMs?: number): Store {
   const turn = new Turn(db, busyTimeoutMs);
-  const eraseRoster = rosterEraser(db);
-  const eraseOffline = offlineEraser(db);
+  const eraseArchive = archiveEraser(db);
+  const erasers = [rosterEraser(db), offlineEraser(db), eraseArchive, sessionEraser(db)];
   const erase = (owner: string): void => {
-    eraseRoster(owner);
-    eraseOffline(owner);
+    for (const eraser of erasers) eraser(owner);
   };
   return {
     accounts: sqliteAccounts(db, turn, erase),
     roster: sqliteRoster(db, turn),
     offline: sqliteOffline(db, turn),
+    archive: sqliteArchive(db, turn, eraseArchive),
+    sessions: sqliteSessions(db, turn),
     audit: sqliteAudit(db, turn),
     gateway: sqliteGateway(db, turn),
     secret: sqliteSecret(db, turn),
+    statistics: turn.statistics,
     close: () => turn.close(),
   };
 }

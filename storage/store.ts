@@ -47,7 +47,10 @@ export interface AccountStore {
   get(localpart: string): Promise<Account | undefined>;
   /** Replaces all credentials; false if there is no such account. */
   setCredentials(localpart: string, credentials: readonly StoredCredential[]): Promise<boolean>;
-  /** Erases the account with its roster and offline messages; false if there is no such account. */
+  /**
+   * Erases the account with its roster, offline messages, archive (as `ArchiveStore.removeOwner` does) and saved
+   * sessions; false if there is no such account.
+   */
   delete(localpart: string, owner: string): Promise<boolean>;
   /** In order of localpart. */
   list(page: PageRequest): Promise<Account[]>;
@@ -91,18 +94,21 @@ export type RosterDelta = {
   }[];
 };
 
+/** How many items one owner may have that are `inRoster`, and how many that are not. Each has a limit of its own. */
+export type RosterLimits = { readonly items: number; readonly requests: number };
+
 export interface RosterStore {
   load(owner: string): Promise<RosterSnapshot>;
   get(owner: string, contact: string): Promise<RosterItem | undefined>;
   /**
    * One read-change-write. The callback returns the same object for "no change", undefined to delete the item (a mark of
-   * its removal is kept for `changesSince`). Rejects with StoreLimitError if a new item would exceed `maxItems`.
+   * its removal is kept for `changesSince`). Rejects with StoreLimitError if there are as many as `limits` allow already.
    */
   update(
     owner: string,
     contact: string,
     change: (item: RosterItem | undefined) => RosterItem | undefined,
-    maxItems?: number,
+    limits?: RosterLimits,
   ): Promise<RosterChange>;
   /** Undefined: that version is unknown or too old, send the whole roster. */
   changesSince(owner: string, version: number): Promise<RosterDelta | undefined>;
@@ -140,6 +146,135 @@ export interface OfflineStore {
   /** Removes those with an id up to and including `id`. */
   removeUpTo(owner: string, id: number): Promise<void>;
   count(owner: string): Promise<number>;
+}
+
+// ---- message archives (XEP-0313 version 1.1.3)
+
+/** One archived message of one archive: an account's (bare JID) or, later, a room's. */
+export type ArchivedMessage = {
+  /** Bare JID of the archive. */
+  readonly owner: string;
+  /** Unique in the archive, never used again. */
+  readonly id: string;
+  /** Bare JID of the other side. */
+  readonly with: string;
+  readonly at: EpochMs;
+  readonly xml: string;
+};
+
+/** Which messages: those that meet every condition given, or all. */
+export type ArchiveQuery = {
+  /** Bare JID of the other side. */
+  readonly with?: string;
+  /** The earliest and the latest time, both inclusive. */
+  readonly start?: EpochMs;
+  readonly end?: EpochMs;
+  /** Only what comes after, or before, the message of that id, without it. */
+  readonly afterId?: string;
+  readonly beforeId?: string;
+  /** Only these messages. The caller bounds how many it names. */
+  readonly ids?: readonly string[];
+  /** The last `limit` of what matches and not the first; in the order of the archive all the same. */
+  readonly backward: boolean;
+  /** At most 100. */
+  readonly limit: number;
+};
+
+export type ArchivePage = {
+  /** In the order of the archive. */
+  readonly messages: readonly ArchivedMessage[];
+  /** Nothing that matches is left in the direction of reading. */
+  readonly complete: boolean;
+};
+
+/** What an account wants archived (XEP-0441 version 0.2.0). */
+export type ArchivePreferences = {
+  readonly default: "always" | "never" | "roster";
+  readonly always: readonly string[];
+  readonly never: readonly string[];
+};
+
+/** One end of an archive. */
+export type ArchiveBound = { readonly id: string; readonly at: EpochMs };
+
+/** An archive is in the order of adding, and its times never descend. */
+export interface ArchiveStore {
+  /**
+   * Appends each message to the archive of its owner. A time before that of the message in front is stored as that one's:
+   * a clock that is set back hides nothing from a client that asks for what is new. Rejects if an id is in its archive
+   * already; none of the messages is stored then.
+   */
+  add(messages: readonly ArchivedMessage[]): Promise<void>;
+  /** Undefined: `afterId`, `beforeId` or one of `ids` is not in the archive (section 4.1.3: item-not-found). */
+  page(owner: string, query: ArchiveQuery): Promise<ArchivePage | undefined>;
+  /** How many match, if less than `atMost`; otherwise `atMost`, beyond which it does not count. */
+  count(owner: string, query: Pick<ArchiveQuery, "with" | "start" | "end">, atMost: number): Promise<number>;
+  /** The oldest and the newest message; undefined: the archive is empty. */
+  bounds(owner: string): Promise<{ readonly first: ArchiveBound; readonly last: ArchiveBound } | undefined>;
+  /** Undefined: never set. */
+  preferences(owner: string): Promise<ArchivePreferences | undefined>;
+  /** Replaces them. */
+  setPreferences(owner: string, preferences: ArchivePreferences): Promise<void>;
+  /**
+   * Removes what is older than `before` and, of each archive, what is beyond its newest `keepPerOwner`, always from the
+   * oldest end: an archive has no gaps. Also the remains of what `removeOwner` erased. At most `limit` messages, so that
+   * the loop is never blocked for long; resolves with how many. Less than `limit`: there is nothing left to prune.
+   */
+  prune(before: EpochMs, keepPerOwner: number, limit: number): Promise<number>;
+  /**
+   * Erases an archive and its preferences. The messages are out of reach at once; their room is freed by the next calls
+   * of `prune`, whatever their age, because an archive may be too large to be removed in one step.
+   */
+  removeOwner(owner: string): Promise<void>;
+}
+
+// ---- stream-managed sessions (XEP-0198 version 1.6.3)
+
+/** A stream-managed session as it is kept over a restart. */
+export type SavedSession = {
+  /** Lower-case hex of the SHA-256 of the secret resumption token. */
+  readonly id: string;
+  /** Bare JID. */
+  readonly owner: string;
+  readonly resourcepart: string;
+  /** JSON of the server's own. */
+  readonly state: string;
+  /** How many stanzas of the client were handled. */
+  readonly inbound: number;
+  readonly savedAt: EpochMs;
+};
+
+/** One stanza that the client has not acknowledged. */
+export type UnackedStanza = {
+  /** Unique in its session, ascending; never wraps (the h of XEP-0198 is this modulo 2^32). */
+  readonly sequence: number;
+  readonly xml: string;
+  readonly at: EpochMs;
+  /** The same for all sessions that got the same message; empty: none. */
+  readonly delivery: string;
+};
+
+/** What happened to one session: the parts that are given, in the order in which they stand here. */
+export type SessionChange = {
+  readonly id: string;
+  /** Creates the session, or replaces it but for its unacknowledged stanzas. Its id is that of the change. */
+  readonly save?: SavedSession;
+  readonly inbound?: number;
+  readonly append?: readonly UnackedStanza[];
+  /** Removes the stanzas up to and including this sequence. */
+  readonly ackedUpTo?: number;
+  /** Removes the session and its stanzas. */
+  readonly remove?: boolean;
+};
+
+export interface SessionStore {
+  /**
+   * All changes of one turn in one step, in order. A change of a session that is not saved (it may have been erased with
+   * its account) does nothing. Rejects if a sequence is in its session already; nothing is changed then.
+   */
+  apply(changes: readonly SessionChange[]): Promise<void>;
+  /** Every saved session, the first saved first, with its unacknowledged stanzas in order of sequence. */
+  loadAll(): Promise<{ session: SavedSession; unacked: UnackedStanza[] }[]>;
 }
 
 // ---- audit
@@ -186,7 +321,7 @@ export type Publication = {
   readonly expiresAt: EpochMs | null;
 };
 
-/** The XMPP user watches the presentity (mapping.md section 8.2, first table). */
+/** The XMPP user watches the presentity (RFC 3922 section 6.1). */
 export type Watch = {
   /** The id of the subscribe stanza, or one made for it (RFC 3922 section 6.1.1). */
   readonly transId: string;
@@ -194,7 +329,7 @@ export type Watch = {
   readonly since: EpochMs;
 };
 
-/** The presentity watches the XMPP user: a CPP subscription (mapping.md section 8.2, second table). */
+/** The presentity watches the XMPP user: a CPP subscription (RFC 3922 section 6.2). */
 export type CppSubscription = {
   readonly state: "pending" | "active";
   readonly subscriptId: string;
@@ -307,14 +442,31 @@ export interface GatewayStore {
   revokeToken(id: string): Promise<boolean>;
 }
 
+/** What a store on disk did since it was opened, for monitoring. */
+export type StoreStatistics = {
+  readonly reads: number;
+  readonly writes: number;
+  readonly commits: number;
+  /** Seconds spent in those commits, during which nothing else ran. */
+  readonly commitSeconds: number;
+  /** Writes that the medium refused. */
+  readonly refused: number;
+  /** What the last write was refused with; undefined: it was not, or there was none. */
+  readonly refusal: StoreWriteError | undefined;
+};
+
 export interface Store {
   readonly accounts: AccountStore;
   readonly roster: RosterStore;
   readonly offline: OfflineStore;
+  readonly archive: ArchiveStore;
+  readonly sessions: SessionStore;
   readonly audit: AuditStore;
   readonly gateway: GatewayStore;
   /** A secret of this store's own, made at first use: 32 random octets as hex, for what must be stable over restarts. */
   secret(name: string): Promise<string>;
+  /** Read whenever it is asked for; left out: it keeps none. */
+  readonly statistics?: StoreStatistics;
   /** Resolves when everything written so far is committed and the store is closed. */
   close(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 // Rosters, with the marks of removal that roster versioning needs (RFC 6121 section 2.6).
 
-import { checkKey, REMOVALS_KEPT, rosterFull } from "../bounds.ts";
+import { checkKey, checkRosterLimits, REMOVALS_KEPT } from "../bounds.ts";
 import type { RosterItem, RosterStore } from "../store.ts";
 import type { Run } from "./run.ts";
 import { compareText, frozenCopy } from "./values.ts";
@@ -31,14 +31,21 @@ export function memoryRoster(run: Run): { readonly store: RosterStore; readonly 
         return { version, items: sorted };
       }),
     get: (owner, contact) => run(() => find(owner).items.get(contact)?.item),
-    update: (owner, contact, change, maxItems = Number.POSITIVE_INFINITY) =>
+    update: (owner, contact, change, limits) =>
       run(() => {
         const roster = find(owner);
         const before = roster.items.get(contact)?.item;
         const next = change(before);
         if (next === before) return { before, after: next, version: roster.version };
         if (next !== undefined) checkKey(contact, next.contact);
-        if (before === undefined && roster.items.size >= maxItems) throw rosterFull(owner, maxItems);
+        if (next !== undefined && limits !== undefined) {
+          const { items } = roster;
+          checkRosterLimits(owner, limits, { before, after: next, total: items.size }, (inRoster) => {
+            let count = 0;
+            for (const { item } of items.values()) if (item.inRoster === inRoster) count += 1;
+            return count;
+          });
+        }
         const after = frozenCopy(next);
         rosters.set(owner, roster);
         roster.version += 1;

@@ -1,6 +1,6 @@
 // Opening a database file: refuses what is not Balcony's, guards the file's mode, sets the connection up, migrates.
 
-import { chmodSync, closeSync, openSync, statSync } from "node:fs";
+import { accessSync, chmodSync, closeSync, constants, openSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import Database from "better-sqlite3";
 import { StoreOpenError } from "../errors.ts";
@@ -32,8 +32,7 @@ export function openDatabase(path: string, options: OpenOptions = {}): Database.
   const file = resolve(path);
   let db: Database.Database | undefined;
   try {
-    // SQLite itself would create it with 0644; its -wal and -shm take over the mode of the database.
-    closeSync(openSync(file, "a+", 0o600));
+    create(file);
     const { verbose, busyTimeoutMs = BUSY_TIMEOUT_MS, migrations = allMigrations } = options;
     db = new Database(file, { timeout: busyTimeoutMs, ...(verbose && { verbose }) });
     refuseForeign(db, file, migrations);
@@ -44,6 +43,21 @@ export function openDatabase(path: string, options: OpenOptions = {}): Database.
   } catch (error) {
     db?.close();
     throw error instanceof StoreOpenError ? error : explain(file, error);
+  }
+}
+
+/**
+ * SQLite itself would create it with 0644; its -wal and -shm take over the mode of the database. One that is there is left
+ * to SQLite: to close it here would drop the locks that another connection of this process has on it
+ * (sqlite.org/howtocorrupt.html, section 2.2).
+ */
+function create(file: string): void {
+  try {
+    closeSync(openSync(file, "wx", 0o600));
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw error;
+    if (statSync(file).isDirectory()) throw Object.assign(new Error(`${file} is a folder`), { code: "EISDIR" });
+    accessSync(file, constants.R_OK | constants.W_OK); // SQLite would not tell a read-only file system from a wrong mode
   }
 }
 

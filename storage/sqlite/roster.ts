@@ -1,7 +1,7 @@
 // Rosters, with the marks of removal that roster versioning needs (RFC 6121 section 2.6).
 
 import type { Database } from "better-sqlite3";
-import { checkKey, REMOVALS_KEPT, rosterFull } from "../bounds.ts";
+import { checkKey, checkRosterLimits, REMOVALS_KEPT } from "../bounds.ts";
 import type { RosterItem, RosterStore, SubscriptionState } from "../store.ts";
 import type { Turn } from "./turn.ts";
 
@@ -42,6 +42,9 @@ export function sqliteRoster(db: Database, turn: Turn): RosterStore {
      pending_subscribe = ? WHERE owner = ? AND contact = ?`,
   );
   const deleteItem = db.prepare<[string, string]>("DELETE FROM roster_item WHERE owner = ? AND contact = ?");
+  const countItems = db
+    .prepare<[string, number], number>("SELECT count(*) FROM roster_item WHERE owner = ? AND in_roster = ?")
+    .pluck();
   const removals = rosterRemovals(db);
 
   function put(owner: string, item: RosterItem, version: number, isNew: boolean): void {
@@ -62,7 +65,7 @@ export function sqliteRoster(db: Database, turn: Turn): RosterStore {
     load: (owner) =>
       turn.read(() => ({ version: header.read(owner).version, items: selectItems.all(owner).map(toItem) })),
     get: (owner, contact) => turn.read(() => optionalItem(selectItem.get(owner, contact))),
-    update: (owner, contact, change, maxItems = Number.POSITIVE_INFINITY) =>
+    update: (owner, contact, change, limits) =>
       turn.write(() => {
         const before = optionalItem(selectItem.get(owner, contact));
         const after = change(before);
@@ -75,7 +78,14 @@ export function sqliteRoster(db: Database, turn: Turn): RosterStore {
           removals.add(owner, contact, version);
         } else {
           checkKey(contact, after.contact);
-          if (before === undefined && items >= maxItems) throw rosterFull(owner, maxItems);
+          if (limits !== undefined) {
+            checkRosterLimits(
+              owner,
+              limits,
+              { before, after, total: items },
+              (inRoster) => countItems.get(owner, inRoster ? 1 : 0) ?? 0,
+            );
+          }
           put(owner, after, version, before === undefined);
           header.write(owner, version, before === undefined ? items + 1 : items);
         }

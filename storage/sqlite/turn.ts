@@ -3,7 +3,7 @@
 
 import type { Database, Statement } from "better-sqlite3";
 import { StoreClosedError } from "../errors.ts";
-import { StoreWriteError } from "../store.ts";
+import { type StoreStatistics, StoreWriteError } from "../store.ts";
 
 /** How long an operation waits for another process that writes. Nothing else runs meanwhile. */
 export const BUSY_TIMEOUT_MS = 5_000;
@@ -20,8 +20,18 @@ type Waiting = {
   readonly query: (() => unknown) | undefined;
 };
 
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
 /** One per database. Operations are synchronous functions over prepared statements; they run at once, in order. */
 export class Turn {
+  readonly #statistics: Mutable<StoreStatistics> = {
+    reads: 0,
+    writes: 0,
+    commits: 0,
+    commitSeconds: 0,
+    refused: 0,
+    refusal: undefined,
+  };
   readonly #db: Database;
   readonly #busyTimeoutMs: number;
   readonly #begin: Statement<[]>;
@@ -30,6 +40,11 @@ export class Turn {
   readonly #savepoint: Statement<[]>;
   readonly #release: Statement<[]>;
   readonly #rollbackTo: Statement<[]>;
+  readonly #totalChanges: Statement<[], number>;
+  /** A write of the open transaction was refused. */
+  #refusedNow = false;
+  /** Rows changed when a write was refused last, or a commit tried since. */
+  #changes = 0;
   #waiting: Waiting[] = [];
   /** The scheduled commit; undefined while no transaction is open. */
   #end: NodeJS.Immediate | undefined;
@@ -46,15 +61,22 @@ export class Turn {
     this.#savepoint = db.prepare("SAVEPOINT operation");
     this.#release = db.prepare("RELEASE operation");
     this.#rollbackTo = db.prepare("ROLLBACK TO operation");
+    this.#totalChanges = db.prepare<[], number>("SELECT total_changes()").pluck();
+  }
+
+  /** The same object, whose numbers grow. */
+  get statistics(): StoreStatistics {
+    return this.#statistics;
   }
 
   /** Resolves with the operation's result once it is committed. If it throws, it alone is undone and rejects with that. */
   write<T>(operation: () => T): Promise<T> {
+    this.#statistics.writes += 1;
     try {
       if (this.#closed !== undefined) throw new StoreClosedError();
       if (this.#end === undefined) this.#open();
     } catch (error) {
-      return Promise.reject(asWriteError(error));
+      return Promise.reject(this.#asWriteError(error));
     }
     return new Promise<unknown>((resolve, reject) => {
       try {
@@ -63,7 +85,7 @@ export class Turn {
         this.#release.run();
         this.#waiting.push({ answer: resolve, value, reject, query: undefined });
       } catch (thrown) {
-        const error = asWriteError(thrown);
+        const error = this.#asWriteError(thrown);
         // Its error may tell of changes before it in this turn ("the roster is full"): it waits for the commit, too.
         this.#waiting.push({ answer: reject, value: error, reject, query: undefined });
         this.#undoOperation(error);
@@ -73,18 +95,20 @@ export class Turn {
 
   /** Resolves with the query's result; while a transaction is open, after its commit. */
   read<T>(query: () => T): Promise<T> {
+    this.#statistics.reads += 1;
     if (this.#end === undefined) {
       try {
         if (this.#closed !== undefined) throw new StoreClosedError();
         return Promise.resolve(query());
       } catch (error) {
-        return Promise.reject(error);
+        return Promise.reject(this.#asWriteError(error));
       }
     }
     return new Promise<unknown>((resolve, reject) => {
       try {
         this.#waiting.push({ answer: resolve, value: query(), reject, query });
-      } catch (error) {
+      } catch (thrown) {
+        const error = this.#asWriteError(thrown);
         reject(error);
         if (!this.#db.inTransaction) this.#abandon(error);
       }
@@ -109,6 +133,7 @@ export class Turn {
       throw error;
     }
     this.#waitForLocks(this.#busyTimeoutMs);
+    this.#refusedNow = false;
     this.#end = setImmediate(() => this.#finish());
   }
 
@@ -130,13 +155,18 @@ export class Turn {
 
   /** Ends the transaction and answers everybody. Returns what made the commit fail. */
   #finish(): { readonly error: unknown } | undefined {
+    const begun = performance.now();
     try {
       this.#commit.run();
     } catch (thrown) {
-      const error = asWriteError(thrown);
+      const error = this.#asWriteError(thrown);
       this.#abandon(error);
       return { error };
+    } finally {
+      this.#statistics.commits += 1;
+      this.#statistics.commitSeconds += (performance.now() - begun) / 1000;
     }
+    this.#noteSuccess();
     for (const waiting of this.#takeWaiting()) waiting.answer(waiting.value);
     return undefined;
   }
@@ -162,6 +192,25 @@ export class Turn {
     }
   }
 
+  #asWriteError(thrown: unknown): unknown {
+    const error = asWriteError(thrown);
+    if (error instanceof StoreWriteError) {
+      this.#statistics.refused += 1;
+      this.#statistics.refusal = error;
+      this.#refusedNow = true;
+      this.#changes = Number(this.#totalChanges.get());
+    }
+    return error;
+  }
+
+  // A commit proves that the disk takes writes again only if something was in it.
+  #noteSuccess(): void {
+    if (this.#statistics.refusal === undefined) return;
+    const changes = Number(this.#totalChanges.get());
+    if (!this.#refusedNow && changes > this.#changes) this.#statistics.refusal = undefined;
+    this.#changes = changes;
+  }
+
   #takeWaiting(): Waiting[] {
     clearImmediate(this.#end);
     this.#end = undefined;
@@ -179,13 +228,20 @@ function isBusy(error: unknown): boolean {
   return codeOf(error).startsWith("SQLITE_BUSY");
 }
 
-/** What a disk does to a write, in words for the operator; any other error as it is. */
+/** What a disk does to a write, or to the whole database, in words for the operator; any other error as it is. */
 function asWriteError(error: unknown): unknown {
   const code = codeOf(error);
   if (code === "SQLITE_FULL") {
     return new StoreWriteError(
       "full",
       "the disk of the data folder is full: make room on it; nothing that was acknowledged is lost",
+      error,
+    );
+  }
+  if (code.startsWith("SQLITE_CORRUPT") || code === "SQLITE_NOTADB") {
+    return new StoreWriteError(
+      "failed",
+      'the database is damaged: stop the server and restore a backup; "sqlite3 FILE .recover" may save what is left of it',
       error,
     );
   }

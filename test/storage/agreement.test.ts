@@ -4,18 +4,21 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { createMemoryStore } from "../../storage/memory.ts";
 import { openSqliteStore } from "../../storage/sqlite.ts";
-import type { Store } from "../../storage/store.ts";
+import type { ArchivedMessage, SessionChange, Store } from "../../storage/store.ts";
 import {
   account,
+  archived,
   bcrypt,
   event,
   item,
   presentity,
   publication,
   relation,
+  savedSession,
   scram,
   subscription,
   token,
+  unacked,
 } from "./records.ts";
 import { temporaryFolder } from "./temporary.ts";
 
@@ -34,6 +37,47 @@ const time = fc.option(small);
 const credentials = fc.array(fc.constantFrom(bcrypt, scram(), scram({ keyId: "k2" })), { maxLength: 2 });
 /** What an update callback does. */
 const step = fc.constantFrom("keep", "delete", "put", "put", "throw");
+
+const messageId = fc.constantFrom("1", "2", "3", "4", "5", "6");
+const contact = fc.constantFrom("romeo@example.net", "\u{ff5e}@example.com");
+const messages: fc.Arbitrary<ArchivedMessage[]> = fc.array(
+  fc
+    .record({ owner, id: messageId, with: contact, at: small })
+    .map(({ owner: of, id, ...rest }) => archived(of, id, rest)),
+  { maxLength: 3 },
+);
+const bounded = { with: contact, start: small, end: small };
+const archiveQuery = fc.record(
+  {
+    ...bounded,
+    afterId: messageId,
+    beforeId: messageId,
+    ids: fc.array(messageId, { maxLength: 3 }),
+    backward: fc.boolean(),
+    limit: small,
+  },
+  { requiredKeys: ["backward", "limit"] },
+);
+const sessionId = fc.constantFrom("s1", "s2", "s3");
+const sessionChanges: fc.Arbitrary<SessionChange[]> = fc.array(
+  fc
+    .record(
+      {
+        id: sessionId,
+        save: fc.record({ owner, inbound: small }),
+        inbound: small,
+        append: fc.array(
+          small.map((sequence) => unacked(sequence)),
+          { maxLength: 2 },
+        ),
+        ackedUpTo: small,
+        remove: fc.boolean(),
+      },
+      { requiredKeys: ["id"] },
+    )
+    .map(({ save, ...change }) => ({ ...change, ...(save && { save: savedSession(change.id, save) }) })),
+  { maxLength: 4 },
+);
 
 function changed<T>(action: string, current: T | undefined, next: T): T | undefined {
   if (action === "throw") throw new Error("callback");
@@ -59,8 +103,15 @@ const operations: fc.Arbitrary<Operation>[] = [
   operation((s, name) => s.accounts.get(name), localpart),
   operation((s) => s.accounts.countBcryptOnly(), fc.constant(0)),
   operation(
-    (s, of, contact, name, action, max) =>
-      s.roster.update(of, contact, (now) => changed(action, now, item(contact, { name, groups: [name] })), max + 1),
+    (s, of, contact, name, action, max) => {
+      const inRoster = name !== "";
+      return s.roster.update(
+        of,
+        contact,
+        (now) => changed(action, now, item(contact, { name, groups: [name], inRoster })),
+        { items: max + 1, requests: max },
+      );
+    },
     ...([owner, foreign, text, step, small] as const),
   ),
   operation((s, of) => s.roster.load(of), owner),
@@ -69,6 +120,22 @@ const operations: fc.Arbitrary<Operation>[] = [
   operation((s, of, after, limit) => s.offline.load(of, after, limit), owner, small, small),
   operation((s, of, id) => s.offline.removeUpTo(of, id), owner, small),
   operation((s, of) => s.offline.count(of), owner),
+  operation((s, list) => s.archive.add(list), messages),
+  operation((s, of, query) => s.archive.page(of, query), owner, archiveQuery),
+  operation(
+    (s, of, query, most) => s.archive.count(of, query, most),
+    ...([owner, fc.record(bounded, { requiredKeys: [] }), small] as const),
+  ),
+  operation((s, of) => s.archive.bounds(of), owner),
+  operation(
+    (s, of, policy) => s.archive.setPreferences(of, { default: policy, always: [of], never: [] }),
+    ...([owner, fc.constantFrom("always", "never", "roster")] as const),
+  ),
+  operation((s, of) => s.archive.preferences(of), owner),
+  operation((s, before, keep) => s.archive.prune(before, keep, 1_000), small, fc.integer({ min: 0, max: 5 })),
+  operation((s, of) => s.archive.removeOwner(of), owner),
+  operation((s, changes) => s.sessions.apply(changes), sessionChanges),
+  operation((s) => s.sessions.loadAll(), fc.constant(0)),
   operation((s, address, formalName) => s.gateway.putPresentity(presentity(address, { formalName })), foreign, text),
   operation((s, address) => s.gateway.deletePresentity(address), foreign),
   operation((s, after, limit) => s.gateway.listPresentities("example.net", { after, limit }), text, small),

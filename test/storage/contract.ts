@@ -3,6 +3,8 @@
 import { afterEach, beforeEach, describe } from "vitest";
 import type { Store } from "../../storage/store.ts";
 import { accountsContract } from "./contract/accounts.ts";
+import { archiveContract } from "./contract/archive.ts";
+import { archiveKeepingContract } from "./contract/archive-keeping.ts";
 import { auditContract } from "./contract/audit.ts";
 import { eventsContract } from "./contract/events.ts";
 import { lifetimeContract } from "./contract/lifetime.ts";
@@ -11,6 +13,7 @@ import { presentitiesContract } from "./contract/presentities.ts";
 import { relationsContract } from "./contract/relations.ts";
 import { rosterContract } from "./contract/roster.ts";
 import { rosterVersionsContract } from "./contract/roster-versions.ts";
+import { sessionsContract } from "./contract/sessions.ts";
 import { tokensContract } from "./contract/tokens.ts";
 
 /** @param open gives an empty store; each test has its own, closed after it */
@@ -26,6 +29,9 @@ export function storeContract(name: string, open: () => Store): void {
     rosterContract(current);
     rosterVersionsContract(current);
     offlineContract(current);
+    archiveContract(current);
+    archiveKeepingContract(current);
+    sessionsContract(current);
     auditContract(current);
     presentitiesContract(current);
     relationsContract(current);

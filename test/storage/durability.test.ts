@@ -15,6 +15,20 @@ async function texts(store: Store, owner: string): Promise<string[]> {
   return (await store.offline.load(owner, 0, MANY)).map(({ xml }) => xml);
 }
 
+async function archivedIds(store: Store, owner: string): Promise<string[]> {
+  const ids: string[] = [];
+  for (;;) {
+    const afterId = ids.at(-1);
+    const page = await store.archive.page(owner, {
+      ...(afterId !== undefined && { afterId }),
+      backward: false,
+      limit: 100,
+    });
+    ids.push(...(page?.messages ?? []).map(({ id }) => id));
+    if (page?.complete !== false) return ids;
+  }
+}
+
 describe("kill -9 in the middle of writing", () => {
   it.each([
     ["one write a turn", 1],
@@ -36,6 +50,26 @@ describe("kill -9 in the middle of writing", () => {
     // Nothing is there by half, either: the count is of the same transaction as the messages.
     expect(await store.offline.count(JULIET)).toBe(kept.length);
     expect(kept.length % perTurn).toBe(0);
+    await store.close();
+  });
+
+  it.each([37, 111, 190])("keeps archive and sessions in step: after %i turns", async (killAfterLines) => {
+    let count = 0;
+    const child = startChild("session-writer.ts", [path(), JULIET], (_line, process) => {
+      count += 1;
+      if (count === killAfterLines) process.kill("SIGKILL");
+    });
+    expect(await child.ended).toBe("SIGKILL");
+
+    const store = openSqliteStore(path());
+    const [{ session, unacked } = { session: undefined, unacked: [] }] = await store.sessions.loadAll();
+    const archive = await archivedIds(store, JULIET);
+    expect(archive).toEqual(Array.from({ length: archive.length }, (_, n) => String(n + 1)));
+    expect(unacked.map(({ sequence }) => String(sequence))).toEqual(archive);
+    expect(session?.inbound).toBe(archive.length);
+    // The first line tells of the session, each other one of a turn.
+    expect(archive.length).toBeGreaterThanOrEqual(killAfterLines - 1);
+    expect(archive.slice(0, child.lines.length - 1)).toEqual(child.lines.slice(1));
     await store.close();
   });
 });

@@ -2,14 +2,17 @@
 
 import type {
   Account,
+  ArchivedMessage,
   CppSubscription,
   NewGatewayEvent,
   Presentity,
   Publication,
   Relation,
   RosterItem,
+  SavedSession,
   StoredCredential,
   Token,
+  UnackedStanza,
 } from "../../storage/store.ts";
 
 export const JULIET = "juliet@example.com";
@@ -31,6 +34,19 @@ export function account(localpart: string, credentials: readonly StoredCredentia
 export function item(contact: string, change: Partial<RosterItem> = {}): RosterItem {
   const empty = { name: "", groups: [], approved: false, pendingSubscribe: "" };
   return { contact, inRoster: true, state: "none", ...empty, ...change };
+}
+
+/** With Romeo, unless the change names another. */
+export function archived(owner: string, id: string, change: Partial<ArchivedMessage> = {}): ArchivedMessage {
+  return { owner, id, with: ROMEO, at: AT, xml: `<message><body>${id}</body></message>`, ...change };
+}
+
+export function savedSession(id: string, change: Partial<SavedSession> = {}): SavedSession {
+  return { id, owner: JULIET, resourcepart: "balcony", state: "{}", inbound: 0, savedAt: AT, ...change };
+}
+
+export function unacked(sequence: number, change: Partial<UnackedStanza> = {}): UnackedStanza {
+  return { sequence, xml: `<message id='${sequence}'/>`, at: AT, delivery: "", ...change };
 }
 
 export function presentity(address: string, change: Partial<Presentity> = {}): Presentity {

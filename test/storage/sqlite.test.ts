@@ -4,10 +4,12 @@ import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { openDatabase } from "../../storage/sqlite/open.ts";
 import { openSqliteStore, sqliteStore } from "../../storage/sqlite.ts";
+import type { ArchiveQuery } from "../../storage/store.ts";
 import { storeContract } from "./contract.ts";
 import {
   AT,
   account,
+  archived,
   bcrypt,
   event,
   item,
@@ -17,9 +19,11 @@ import {
   publication,
   ROMEO,
   relation,
+  savedSession,
   scram,
   subscription,
   token,
+  unacked,
 } from "./records.ts";
 import { temporaryFolder } from "./temporary.ts";
 
@@ -37,6 +41,9 @@ describe("SQLite", () => {
     await first.roster.update(JULIET, NURSE, () => item(NURSE));
     await first.roster.update(JULIET, NURSE, () => undefined);
     await first.offline.add(JULIET, "<message/>", AT, 10);
+    await first.archive.add([archived(JULIET, "1"), archived(JULIET, "2", { with: NURSE })]);
+    await first.archive.setPreferences(JULIET, { default: "roster", always: [ROMEO], never: [] });
+    await first.sessions.apply([{ id: "s1", save: savedSession("s1"), append: [unacked(1), unacked(2)] }]);
     await first.audit.add({ at: AT, event: "e", account: "a", address: "b", detail: "d" });
     await first.gateway.putPresentity(presentity(ROMEO));
     await first.gateway.updatePublication(ROMEO, () => publication("e1", AT));
@@ -53,6 +60,16 @@ describe("SQLite", () => {
       { contact: NURSE, version: 3, item: undefined },
     ]);
     expect(await again.offline.load(JULIET, 0, 10)).toHaveLength(1);
+    expect(await again.archive.page(JULIET, { with: NURSE, backward: false, limit: 10 })).toEqual({
+      messages: [archived(JULIET, "2", { with: NURSE })],
+      complete: true,
+    });
+    await again.archive.add([archived(JULIET, "3")]);
+    expect((await again.archive.bounds(JULIET))?.last.id).toBe("3");
+    expect((await again.archive.preferences(JULIET))?.always).toEqual([ROMEO]);
+    expect(await again.sessions.loadAll()).toEqual([
+      { session: savedSession("s1"), unacked: [unacked(1), unacked(2)] },
+    ]);
     expect(await again.audit.list(10)).toHaveLength(1);
     expect(await again.gateway.getPresentity(ROMEO)).toEqual(presentity(ROMEO));
     expect((await again.gateway.expiredPublications(AT)).addresses).toEqual([ROMEO]);
@@ -109,6 +126,41 @@ describe("SQLite", () => {
     expect(scans).toEqual([]);
     plain.close();
   });
+
+  it("finds a page of an archive by the index of its condition, and counts without reading messages", async () => {
+    const statements: string[] = [];
+    const db = openDatabase(path(), { verbose: (sql) => void statements.push(String(sql)) });
+    const store = sqliteStore(db);
+    await store.archive.add([archived(JULIET, "1"), archived(JULIET, "2", { with: NURSE }), archived(NURSE, "1")]);
+    const plain = new Database(path());
+
+    /** How the statements that an operation runs find messages. */
+    async function plan(operate: () => Promise<unknown>): Promise<string[]> {
+      statements.length = 0;
+      await operate();
+      const messages = statements.filter((sql) => sql.includes("FROM archive_message"));
+      const steps = messages.flatMap((sql) => plain.prepare<[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`).all());
+      return [...new Set(steps.map(({ detail }) => detail).filter((detail) => detail.includes("archive_message")))];
+    }
+    const page = (query: Partial<ArchiveQuery>) => () =>
+      store.archive.page(JULIET, { backward: true, limit: 50, ...query });
+    const stretch = "SEARCH archive_message USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)";
+    const row = "SEARCH archive_message USING INTEGER PRIMARY KEY (rowid=?)";
+    const id = "SEARCH archive_message USING COVERING INDEX archive_message_id (archive=? AND id=?)";
+    const contact = (covering: string): string =>
+      `SEARCH archive_message USING ${covering}INDEX archive_message_contact ` +
+      "(archive=? AND contact=? AND rowid>? AND rowid<?)";
+    expect(await plan(page({}))).toEqual([stretch]);
+    expect(await plan(page({ beforeId: "2" }))).toEqual([id, stretch]);
+    expect(await plan(page({ start: AT, end: AT }))).toEqual([row, stretch]);
+    expect(await plan(page({ with: NURSE }))).toEqual([contact("")]);
+    expect(await plan(page({ with: NURSE, afterId: "1", start: AT, backward: false }))).toEqual([row, id, contact("")]);
+    expect(await plan(page({ ids: ["1"] }))).toEqual([id, row]);
+    expect(await plan(() => store.archive.count(JULIET, {}, 9))).toEqual([]);
+    expect(await plan(() => store.archive.count(JULIET, { with: NURSE }, 9))).toEqual([contact("COVERING ")]);
+    plain.close();
+    await store.close();
+  });
 });
 
 /** A value for each parameter. */
@@ -117,10 +169,10 @@ function holes(sql: string): unknown[] {
   return [...sql.matchAll(/\?/g)].map(() => 1);
 }
 
-// What reads whole by intent: one-row tables, steps within a query, the trail from its newest end, the token list, and
-// indexes that hold only what is asked for.
+// What reads whole by intent: one-row tables, steps within a query, the trail from its newest end, the token list, all
+// sessions at start, and indexes that hold only what is asked for.
 const MEANT =
-  /^SCAN (roster_floor|sqlite_sequence|named|\(subquery-\d+\)|audit|token)$|COVERING INDEX account_bcrypt_only|INDEX relation_open/;
+  /^SCAN (roster_floor|sqlite_sequence|named|\(subquery-\d+\)|audit|token|saved_session|CONSTANT ROW)$|COVERING INDEX account_bcrypt_only|INDEX relation_open/;
 const MEANT_SORTS = /FOR (LAST TERM OF ORDER BY|GROUP BY)$/;
 
 function isScan(detail: string, sql: string): boolean {

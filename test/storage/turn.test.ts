@@ -5,7 +5,19 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openDatabase } from "../../storage/sqlite/open.ts";
 import { sqliteStore } from "../../storage/sqlite.ts";
 import type { Store } from "../../storage/store.ts";
-import { AT, account, item, JULIET, NURSE, presentity, publication, ROMEO } from "./records.ts";
+import {
+  AT,
+  account,
+  archived,
+  item,
+  JULIET,
+  NURSE,
+  presentity,
+  publication,
+  ROMEO,
+  savedSession,
+  unacked,
+} from "./records.ts";
 import { temporaryFolder } from "./temporary.ts";
 
 const BUSY_TIMEOUT_MS = 50;
@@ -48,6 +60,8 @@ describe("the writes of one turn", () => {
       store.roster.update(JULIET, ROMEO, () => item(ROMEO)),
       store.accounts.create(account("juliet")),
       store.gateway.putPresentity(presentity(ROMEO)),
+      store.archive.add([archived(JULIET, "1")]),
+      store.sessions.apply([{ id: "s1", save: savedSession("s1"), append: [unacked(1)] }]),
     ]);
     expect([counted("BEGIN IMMEDIATE"), counted("COMMIT")]).toEqual([1, 1]);
     await add(JULIET);
@@ -65,7 +79,7 @@ describe("the writes of one turn", () => {
     const adding = add(JULIET).then(() => seen.push(committed()));
     const reading = store.offline.count(JULIET).then((count) => seen.push(count, committed()));
     const refused = store.roster
-      .update(JULIET, ROMEO, () => item(ROMEO), 0)
+      .update(JULIET, ROMEO, () => item(ROMEO), { items: 0, requests: 0 })
       .catch(() => seen.push("refused", committed()));
     await Promise.resolve();
     expect(seen).toEqual([]);

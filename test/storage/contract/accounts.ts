@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { Store } from "../../../storage/store.ts";
-import { AT, account, bcrypt, item, JULIET, NURSE, ROMEO, scram } from "../records.ts";
+import { AT, account, archived, bcrypt, item, JULIET, NURSE, ROMEO, savedSession, scram, unacked } from "../records.ts";
 
 export function accountsContract(store: () => Store): void {
   describe("accounts", () => {
@@ -35,7 +35,7 @@ export function accountsContract(store: () => Store): void {
       expect(await store().accounts.get("romeo")).toBeUndefined();
     });
 
-    it("erases an account with its roster and offline messages, and no other's", async () => {
+    it("erases an account with its roster, offline messages, archive and sessions, and no other's", async () => {
       for (const [localpart, owner] of [
         ["juliet", JULIET],
         ["nurse", NURSE],
@@ -43,18 +43,28 @@ export function accountsContract(store: () => Store): void {
         await store().accounts.create(account(localpart));
         await store().roster.update(owner, ROMEO, () => item(ROMEO));
         await store().offline.add(owner, "<message/>", AT, 10);
+        await store().archive.add([archived(owner, "1")]);
+        await store().archive.setPreferences(owner, { default: "always", always: [], never: [] });
+        await store().sessions.apply([{ id: owner, save: savedSession(owner, { owner }), append: [unacked(1)] }]);
       }
       expect(await store().accounts.delete("juliet", JULIET)).toBe(true);
       expect(await store().accounts.get("juliet")).toBeUndefined();
       expect((await store().roster.load(JULIET)).items).toEqual([]);
       expect(await store().offline.count(JULIET)).toBe(0);
       expect(await store().offline.load(JULIET, 0, 10)).toEqual([]);
+      expect(await store().archive.bounds(JULIET)).toBeUndefined();
+      expect(await store().archive.preferences(JULIET)).toBeUndefined();
+      expect((await store().sessions.loadAll()).map(({ session }) => session.owner)).toEqual([NURSE]);
+      expect((await store().archive.bounds(NURSE))?.last.id).toBe("1");
+      expect((await store().archive.preferences(NURSE))?.default).toBe("always");
       expect(await store().accounts.get("nurse")).toBeDefined();
       expect((await store().roster.load(NURSE)).items).toHaveLength(1);
       expect(await store().offline.count(NURSE)).toBe(1);
       // What comes after it starts afresh.
       expect(await store().accounts.create(account("juliet"))).toBe(true);
       expect(await store().offline.add(JULIET, "<message/>", AT, 1)).toBe(true);
+      await store().sessions.apply([{ id: JULIET, append: [unacked(2)] }]);
+      expect(await store().sessions.loadAll()).toHaveLength(1);
     });
 
     it("changes nothing when the account to delete does not exist", async () => {

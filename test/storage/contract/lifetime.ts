@@ -3,10 +3,19 @@
 import { describe, expect, it } from "vitest";
 import { StoreClosedError } from "../../../storage/errors.ts";
 import type { Store } from "../../../storage/store.ts";
-import { AT, account, event, item, JULIET, presentity, ROMEO, token } from "../records.ts";
+import { AT, account, archived, event, item, JULIET, presentity, ROMEO, token } from "../records.ts";
 
 /** One call of every method. */
-function everyCall({ accounts, roster, offline, audit, gateway, secret }: Store): Promise<unknown>[] {
+function everyCall({
+  accounts,
+  roster,
+  offline,
+  archive,
+  sessions,
+  audit,
+  gateway,
+  secret,
+}: Store): Promise<unknown>[] {
   const page = { limit: 10 };
   return [
     accounts.create(account("juliet")),
@@ -23,6 +32,16 @@ function everyCall({ accounts, roster, offline, audit, gateway, secret }: Store)
     offline.load(JULIET, 0, 10),
     offline.removeUpTo(JULIET, 0),
     offline.count(JULIET),
+    archive.add([archived(JULIET, "1")]),
+    archive.page(JULIET, { backward: false, limit: 10 }),
+    archive.count(JULIET, {}, 10),
+    archive.bounds(JULIET),
+    archive.preferences(JULIET),
+    archive.setPreferences(JULIET, { default: "always", always: [], never: [] }),
+    archive.prune(AT, 10, 10),
+    archive.removeOwner(JULIET),
+    sessions.apply([]),
+    sessions.loadAll(),
     audit.add({ at: AT, event: "", account: "", address: "", detail: "" }),
     audit.list(10),
     gateway.putPresentity(presentity(ROMEO)),

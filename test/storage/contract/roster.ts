@@ -84,25 +84,44 @@ export function rosterContract(store: () => Store): void {
       expect(await roster.load(JULIET)).toEqual({ version: 1, items: [item(ROMEO)] });
     });
 
-    it("refuses a new item past maxItems, but changes and deletes at the limit", async () => {
+    it("refuses a new item past limits.items, but changes and deletes at the limit", async () => {
       const { roster } = store();
-      await roster.update(JULIET, "a@x", () => item("a@x"), 2);
-      await roster.update(JULIET, "b@x", () => item("b@x", { inRoster: false }), 2);
-      const refused = await roster.update(JULIET, "c@x", () => item("c@x"), 2).catch((error: unknown) => error);
+      const limits = { items: 2, requests: 2 };
+      await roster.update(JULIET, "a@x", () => item("a@x"), limits);
+      await roster.update(JULIET, "b@x", () => item("b@x"), limits);
+      const refused = await roster.update(JULIET, "c@x", () => item("c@x"), limits).catch((error: unknown) => error);
       expect(refused).toBeInstanceOf(StoreLimitError);
       expect(refused).toMatchObject({ name: "StoreLimitError", limit: "rosterItems" });
       expect((await roster.load(JULIET)).items).toHaveLength(2);
       expect((await roster.load(JULIET)).version).toBe(2);
-      await roster.update(JULIET, "a@x", () => item("a@x", { name: "A" }), 2);
-      await roster.update(NURSE, "c@x", () => item("c@x"), 2);
-      await roster.update(JULIET, "a@x", () => undefined, 2);
-      await roster.update(JULIET, "c@x", () => item("c@x"), 2);
+      await roster.update(JULIET, "a@x", () => item("a@x", { name: "A" }), limits);
+      await roster.update(NURSE, "c@x", () => item("c@x"), limits);
+      await roster.update(JULIET, "a@x", () => undefined, limits);
+      await roster.update(JULIET, "c@x", () => item("c@x"), limits);
       expect((await roster.load(JULIET)).items.map(({ contact }) => contact)).toEqual(["b@x", "c@x"]);
+    });
+
+    it("counts requests that wait outside the roster by themselves: neither takes the other's room", async () => {
+      const { roster } = store();
+      const limits = { items: 2, requests: 3 };
+      const request = (contact: string) =>
+        roster.update(JULIET, contact, () => item(contact, { inRoster: false }), limits);
+      for (const contact of ["r1@x", "r2@x", "r3@x"]) await request(contact);
+      await expect(request("r4@x")).rejects.toMatchObject({ name: "StoreLimitError", limit: "pendingRequests" });
+      const add = (contact: string) => roster.update(JULIET, contact, () => item(contact), limits);
+      await add("a@x");
+      await add("r1@x"); // an answer takes it into the roster
+      await expect(add("r2@x")).rejects.toMatchObject({ limit: "rosterItems" });
+      await request("r4@x");
+      await request("a@x"); // taken out of the roster, one may always go on waiting
+      expect((await roster.load(JULIET)).items).toHaveLength(5);
     });
 
     it("refuses only the update past the limit among several of one turn", async () => {
       const results = await Promise.allSettled(
-        ["a@x", "b@x", "c@x"].map((contact) => store().roster.update(JULIET, contact, () => item(contact), 2)),
+        ["a@x", "b@x", "c@x"].map((contact) =>
+          store().roster.update(JULIET, contact, () => item(contact), { items: 2, requests: 2 }),
+        ),
       );
       expect(results.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "rejected"]);
       expect((await store().roster.load(JULIET)).items).toHaveLength(2);

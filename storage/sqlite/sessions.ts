@@ -1,0 +1,60 @@
+// Stream-managed sessions and what their clients have not acknowledged (XEP-0198 version 1.6.3).
+
+import type { Database } from "better-sqlite3";
+import { checkKey } from "../bounds.ts";
+import type { SavedSession, SessionChange, SessionStore, UnackedStanza } from "../store.ts";
+import type { Turn } from "./turn.ts";
+
+/** The tables of saved sessions. */
+export function sqliteSessions(db: Database, turn: Turn): SessionStore {
+  const change = sessionChanger(db);
+  const sessions = db.prepare<[], SavedSession & { readonly number: number }>(
+    "SELECT number, id, owner, resourcepart, state, inbound, saved_at AS savedAt FROM saved_session ORDER BY number",
+  );
+  const stanzas = db.prepare<[number], UnackedStanza>(
+    "SELECT sequence, xml, at, delivery FROM unacked_stanza WHERE session = ? ORDER BY sequence",
+  );
+  const loadAll = db.transaction(() =>
+    sessions.all().map(({ number, ...session }) => ({ session, unacked: stanzas.all(number) })),
+  );
+  return {
+    apply: (changes) => turn.write(() => changes.forEach(change)),
+    loadAll: () => turn.read(() => loadAll()),
+  };
+}
+
+/** Removes all sessions of an owner. */
+export function sessionEraser(db: Database): (owner: string) => void {
+  const remove = db.prepare<[string]>("DELETE FROM saved_session WHERE owner = ?"); // stanzas: ON DELETE CASCADE
+  return (owner) => {
+    remove.run(owner);
+  };
+}
+
+function sessionChanger(db: Database): (change: SessionChange) => void {
+  const save = db.prepare<[string, string, string, string, number, number]>(
+    `INSERT INTO saved_session (id, owner, resourcepart, state, inbound, saved_at) VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT (id) DO UPDATE SET owner = excluded.owner, resourcepart = excluded.resourcepart,
+     state = excluded.state, inbound = excluded.inbound, saved_at = excluded.saved_at`,
+  );
+  const find = db.prepare<[string], number>("SELECT number FROM saved_session WHERE id = ?").pluck();
+  const setInbound = db.prepare<[number, number]>("UPDATE saved_session SET inbound = ? WHERE number = ?");
+  const insert = db.prepare<[number, number, number, string, string]>(
+    "INSERT INTO unacked_stanza (session, sequence, at, delivery, xml) VALUES (?, ?, ?, ?, ?)",
+  );
+  const acknowledge = db.prepare<[number, number]>("DELETE FROM unacked_stanza WHERE session = ? AND sequence <= ?");
+  const remove = db.prepare<[number]>("DELETE FROM saved_session WHERE number = ?"); // stanzas: ON DELETE CASCADE
+
+  return ({ id, save: saved, inbound, append = [], ackedUpTo, remove: removed = false }) => {
+    if (saved !== undefined) {
+      checkKey(id, saved.id);
+      save.run(id, saved.owner, saved.resourcepart, saved.state, saved.inbound, saved.savedAt);
+    }
+    const session = find.get(id);
+    if (session === undefined) return;
+    if (inbound !== undefined) setInbound.run(inbound, session);
+    for (const { sequence, at, delivery, xml } of append) insert.run(session, sequence, at, delivery, xml);
+    if (ackedUpTo !== undefined) acknowledge.run(session, ackedUpTo);
+    if (removed) remove.run(session);
+  };
+}
