@@ -2,7 +2,7 @@
 
 import { isUtf8 } from "node:buffer";
 import { domainToASCII } from "node:url";
-import { Jid } from "../server/jid.ts";
+import { Jid, prepareDomainpart } from "../server/jid.ts";
 import { ok, type Result, refuse } from "../server/result.ts";
 
 export type Scheme = "im" | "pres";
@@ -12,6 +12,9 @@ export type Scheme = "im" | "pres";
  * both at once, because each form is an ordinary name to the other.
  */
 export type EscapeForm = "rfc3922" | "xep0106";
+
+/** One form, or a choice by the domainpart of the address. */
+export type FormChoice = EscapeForm | ((domainpart: string) => EscapeForm);
 
 type Escapes = { readonly written: ReadonlyMap<string, string>; readonly read: RegExp };
 
@@ -55,10 +58,11 @@ export function jidToUri(text: string, scheme: Scheme, form: EscapeForm = "rfc39
 /**
  * The bare address that a URI names; `?headers` are dropped.
  * @param schemes those that are expected at this place
+ * @param choice the form of its localpart
  * Errors: another scheme, a broken escape, octets that are not UTF-8, a localpart that has no XMPP form or whose form
  * another address has already. Source: RFC 3922 section 3.3.
  */
-export function fromUri(text: string, schemes: readonly Scheme[], form: EscapeForm = "rfc3922"): Result<Jid> {
+export function fromUri(text: string, schemes: readonly Scheme[], choice: FormChoice = "rfc3922"): Result<Jid> {
   const scheme = SCHEME.exec(text);
   const expected = schemes.map((name) => `${name}:`).join(" or ");
   if (scheme === null || !schemes.some((name) => name === scheme[1]?.toLowerCase())) {
@@ -71,6 +75,7 @@ export function fromUri(text: string, schemes: readonly Scheme[], form: EscapeFo
   const name = percentDecode(mailbox.slice(0, at));
   if (!name.ok) return name;
   const [domain = ""] = mailbox.slice(at + 1).split("?", 1);
+  const form = typeof choice === "string" ? choice : choice(preparedDomain(domain));
   const escaped = escapeLocal(name.value, form);
   if (!escaped.ok) return escaped;
   const jid = Jid.of(escaped.value, domain);
@@ -79,6 +84,11 @@ export function fromUri(text: string, schemes: readonly Scheme[], form: EscapeFo
   const escapes = (local: string): number => local.match(ESCAPES[form].read)?.length ?? 0;
   if (escapes(jid.value.localpart ?? "") !== escapes(escaped.value)) return refuse(AMBIGUOUS);
   return jid;
+}
+
+function preparedDomain(text: string): string {
+  const domain = prepareDomainpart(text);
+  return domain.ok ? domain.value : text; // `Jid.of` will say what is wrong with it
 }
 
 const AMBIGUOUS = "the name reads like an escaped one, so its JID would be another's";

@@ -18,7 +18,7 @@ export type GatewayParts = {
   readonly messages: MessageOperations;
 };
 
-/** A stanza whose `from` is a user of this server. Errors: those of RFC 3922 section 6 and mapping.md section 8.3. */
+/** A stanza whose `from` is a user of this server. Errors: those of RFC 3922 section 6. */
 export async function handleStanza(
   core: GatewayCore,
   parts: GatewayParts,
@@ -45,10 +45,10 @@ export async function handleStanza(
       await parts.subscriptions.approved(user, address);
       return undefined;
     case "unsubscribed":
-      await parts.subscriptions.refused(user, address);
+      await parts.subscriptions.refused(user, address, stanza);
       return undefined;
     case "probe":
-      return parts.watchers.fetch(user, address);
+      return parts.watchers.fetch(user, address, stanza);
     default:
       return undefined;
   }

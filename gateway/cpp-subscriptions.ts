@@ -1,17 +1,18 @@
-// Presentities that watch XMPP users (RFC 3922 sections 6.2, 6.3, 6.5; RFC 3859): the second table of mapping.md
-// section 8.2. Authorisation (the roster) and CPP subscriptions (limited in time) are kept apart.
+// Presentities that watch XMPP users (RFC 3922 sections 6.2, 6.3, 6.5; RFC 3859): the second table of
+// test/gateway/rfc3922-6-states.test.ts. Authorisation (the roster) and CPP subscriptions (limited in time) are kept apart.
 
 import type { Element } from "ltx";
 import type { EpochMs } from "../server/clock.ts";
 import { stanzaError } from "../server/errors.ts";
 import { Jid } from "../server/jid.ts";
-import { isPendingOut, isWatching, watches } from "../server/roster/subscription.ts";
+import { isPendingIn, isPendingOut, isWatching, watches } from "../server/roster/subscription.ts";
 import { attr, presence } from "../server/stanza.ts";
-import type { CppSubscription, Relation } from "../storage/store.ts";
+import type { CppSubscription } from "../storage/store.ts";
 import { Alarm } from "./alarm.ts";
 import type { Failure, OutboundOperation, SubscribeOutcome, SubscriptionInfo } from "./bindings/binding.ts";
+import { decideSubscribe, notify, response } from "./cpp-decision.ts";
 import { type GatewayCore, isFailure } from "./host.ts";
-import type { UserDocuments } from "./live-presence.ts";
+import type { Left, UserDocuments } from "./live-presence.ts";
 import { change, step } from "./relations.ts";
 import { freshId, transIdFrom } from "./trans-id.ts";
 
@@ -24,6 +25,8 @@ export class CppSubscriptions {
   readonly #core: GatewayCore;
   readonly #documents: UserDocuments;
   readonly #expiry: Alarm;
+  // Who is being asked at this moment: an approval that comes at once is the answer to the call itself.
+  readonly #asking = new Set<string>();
 
   constructor(core: GatewayCore, documents: UserDocuments) {
     this.#core = core;
@@ -31,7 +34,7 @@ export class CppSubscriptions {
     this.#expiry = new Alarm(
       core.clock,
       (now) => this.#expire(now),
-      (error) => core.log.error({ error }, "subscription-expiry-failed"),
+      (err) => core.log.error({ err }, "subscription-expiry-failed"),
     );
   }
 
@@ -40,7 +43,7 @@ export class CppSubscriptions {
     await this.#expiry.ring();
     for (const relation of await this.#core.store.openSubscriptions()) {
       const user = Jid.fromTrusted(relation.user);
-      await this.#notify(Jid.fromTrusted(relation.presentity), user, freshId(), undefined);
+      await this.#notify(Jid.fromTrusted(relation.presentity), user, freshId());
     }
   }
 
@@ -58,90 +61,61 @@ export class CppSubscriptions {
    * The CPP subscribe operation: a new subscription, a refresh of an active one, or (duration 0) a fetch.
    * Errors: item-not-found, forbidden, conflict. Source: RFC 3859 section 3.4.1; RFC 3922 section 6.2.
    */
-  async subscribe(address: Jid, user: Jid, request: Request): Promise<SubscribeOutcome> {
+  subscribe(address: Jid, user: Jid, request: Request): Promise<SubscribeOutcome> {
+    return this.#core.turns.run(address.bareString, () => this.#subscribe(address, user, request));
+  }
+
+  async #subscribe(address: Jid, user: Jid, request: Request): Promise<SubscribeOutcome> {
     const presentity = await this.#core.presentity(address);
     if (isFailure(presentity)) return presentity;
     if (!(await this.#isAccount(user))) return stanzaError("item-not-found", `${user.bareString} is no user here`);
     const transId = transIdFrom(request.transId);
     const item = await this.#core.item(user, address);
     const authorised = item !== undefined && watches(item.state);
-    if (request.durationSeconds === 0) return this.#fetch(user, transId, authorised);
+    if (request.durationSeconds === 0) return this.#fetch(address, user, transId, authorised);
     const granted = request.durationSeconds === null ? null : this.#grant(request.durationSeconds);
-    const asked = await change<"conflict" | "active" | "ask">(this.#core, address, user, (relation) =>
-      this.#decideSubscribe(relation, address, user, {
-        transId,
-        granted,
-        explicit: request.durationSeconds !== null,
-        authorised,
-      }),
+    const explicit = request.durationSeconds !== null;
+    const waiting = item !== undefined && isPendingIn(item.state);
+    const asked = { transId, granted, explicit, authorised, waiting };
+    const circumstances = {
+      now: this.#core.clock.now(),
+      pendingSeconds: this.#core.config.gateway.pendingSeconds,
+      document: () => this.#documents.of(user, address),
+    };
+    const outcome = await change(this.#core, address, user, (relation) =>
+      decideSubscribe(relation, asked, circumstances),
     );
-    if (asked === "conflict") return stanzaError("conflict", "a subscription exists or is in progress");
-    if (asked === "ask") {
-      await this.#core.route(
-        presence({ type: "subscribe", from: address.toString(), to: user.toString(), id: transId }),
-        address,
-      );
-    }
+    if (outcome === "conflict") return stanzaError("conflict", "a subscription exists or is in progress");
+    if (outcome === "ask") await this.#ask(address, user, transId);
     const now = await this.#core.store.getRelation(address.bareString, user.bareString);
     this.#expiry.arm(now?.subscription?.until ?? null);
     const active = now?.subscription?.state === "active"; // a pre-approved request was answered at once
     return { kind: active ? "active" : "pending", transId, durationSeconds: granted };
   }
 
-  #decideSubscribe(
-    relation: Relation,
-    address: Jid,
-    user: Jid,
-    asked: { transId: string; granted: number | null; explicit: boolean; authorised: boolean },
-  ): { next: Relation; operations?: OutboundOperation[]; outcome: "conflict" | "active" | "ask" } {
-    const now = this.#core.clock.now();
-    const { transId, granted } = asked;
-    const live = relation.subscription;
-    if (live !== null && (live.state === "pending" || !asked.explicit)) return { next: relation, outcome: "conflict" };
-    if (live === null && !asked.authorised) {
-      const { relation: next } = step(relation, "outbound", "subscribe");
-      const waits = Math.min(granted ?? Number.POSITIVE_INFINITY, this.#core.config.gateway.pendingSeconds); // JC-50
-      const subscription: CppSubscription = {
-        state: "pending",
-        subscriptId: freshId(),
-        transId,
-        since: now,
-        until: now + waits * 1000,
-        durationSeconds: granted,
-        lastDigest: "",
-        lastOpen: false,
-      };
-      return { next: { ...next, subscription }, outcome: "ask" };
+  async #ask(address: Jid, user: Jid, transId: string): Promise<void> {
+    const key = keyOf(address, user);
+    this.#asking.add(key);
+    try {
+      const request = presence({ type: "subscribe", from: address.toString(), to: user.toString(), id: transId });
+      await this.#core.route(request, address);
+    } finally {
+      this.#asking.delete(key);
     }
-    const document = this.#documents.of(user, undefined);
-    const subscription: CppSubscription = {
-      state: "active",
-      subscriptId: live?.subscriptId ?? freshId(),
-      transId,
-      since: live?.since ?? now,
-      until: granted === null ? null : now + granted * 1000,
-      durationSeconds: granted,
-      ...document.mark,
-    };
-    // An authorised watcher is accepted at once (RFC 6121 appendix A.3.1), without a stanza to the user.
-    const known = isWatching(relation.state)
-      ? relation
-      : step(step(relation, "outbound", "subscribe").relation, "inbound", "subscribed").relation;
-    return {
-      next: { ...known, subscription },
-      operations: [notify(address, user, transId, document.text, subscription)],
-      outcome: "active",
-    };
   }
 
   // JC-47: needs the authorisation a subscription would need; nothing reaches the user.
-  #fetch(user: Jid, transId: string, authorised: boolean): SubscribeOutcome {
+  #fetch(address: Jid, user: Jid, transId: string, authorised: boolean): SubscribeOutcome {
     if (!authorised) return stanzaError("forbidden", "the user has not approved this");
-    return { kind: "fetched", transId, document: this.#documents.of(user, undefined).text };
+    return { kind: "fetched", transId, document: this.#documents.of(user, address).text };
   }
 
   /** Errors: item-not-found. Source: RFC 3859 section 3.4.3; RFC 6121 section 3.3. */
-  async unsubscribe(address: Jid, user: Jid): Promise<Done | Failure> {
+  unsubscribe(address: Jid, user: Jid): Promise<Done | Failure> {
+    return this.#core.turns.run(address.bareString, () => this.#unsubscribe(address, user));
+  }
+
+  async #unsubscribe(address: Jid, user: Jid): Promise<Done | Failure> {
     const presentity = await this.#core.presentity(address);
     if (isFailure(presentity)) return presentity;
     const known = await change(this.#core, address, user, (relation) => {
@@ -150,7 +124,7 @@ export class CppSubscriptions {
       const { relation: next } = step(relation, "outbound", "unsubscribe");
       const operations: OutboundOperation[] =
         subscription?.state === "pending"
-          ? [response(address, subscription.transId, "failure", "unexpected-request")]
+          ? [response(relation, subscription.transId, "failure", "unexpected-request")]
           : [];
       return { next: { ...next, subscription: null }, operations, outcome: true };
     });
@@ -174,11 +148,11 @@ export class CppSubscriptions {
 
   /** Presence of type subscribed: success, then the current presence. Source: RFC 3922 section 6.2. */
   async approved(user: Jid, address: Jid): Promise<void> {
-    const document = this.#documents.of(user, undefined);
+    const document = this.#documents.of(user, address);
     await change(this.#core, address, user, (relation) => {
-      const { relation: next, effects } = step(relation, "inbound", "subscribed");
+      const { relation: next } = step(relation, "inbound", "subscribed");
       const asked = relation.subscription;
-      if (!effects.deliver || asked?.state !== "pending") return { next, outcome: undefined };
+      if (asked?.state !== "pending") return { next, outcome: undefined };
       const until = asked.durationSeconds === null ? null : asked.since + asked.durationSeconds * 1000;
       const subscription: CppSubscription = {
         ...asked,
@@ -187,11 +161,12 @@ export class CppSubscriptions {
         ...document.mark,
       };
       this.#expiry.arm(until);
+      const answered = this.#asking.has(keyOf(address, user)); // exactly one response (RFC 3859 section 3.4.1)
       return {
         next: { ...next, subscription },
         operations: [
-          response(address, asked.transId, "success"),
-          notify(address, user, asked.transId, document.text, subscription),
+          ...(answered ? [] : [response(relation, asked.transId, "success")]),
+          notify(relation, asked.transId, document.text, subscription),
         ],
         outcome: undefined,
       };
@@ -199,52 +174,63 @@ export class CppSubscriptions {
   }
 
   /** Presence of type unsubscribed: a denial, or the end of a subscription. Source: RFC 3922 sections 6.2, 6.5; JC-43. */
-  async refused(user: Jid, address: Jid): Promise<void> {
+  async refused(user: Jid, address: Jid, stanza: Element): Promise<void> {
+    await this.#ended(user, address, { pending: "denied", active: "cancelled" }, transIdFrom(attr(stanza, "id")));
+  }
+
+  /** The user's account is deleted. */
+  async gone(user: Jid, address: Jid): Promise<void> {
+    await this.#ended(user, address, { pending: "gone", active: "gone" });
+  }
+
+  async #ended(
+    user: Jid,
+    address: Jid,
+    reasons: Readonly<Record<CppSubscription["state"], "denied" | "cancelled" | "gone">>,
+    transId?: string,
+  ): Promise<void> {
     await change(this.#core, address, user, (relation) => {
       const { relation: next } = step(relation, "inbound", "unsubscribed");
       const { subscription } = relation;
       if (subscription === null) return { next, outcome: undefined };
-      const pending = subscription.state === "pending";
+      const reason = reasons[subscription.state];
       const ended: OutboundOperation = {
         kind: "terminated",
         target: user,
         watcher: address,
-        reason: pending ? "denied" : "cancelled",
+        reason,
+        ...(transId === undefined ? {} : { transId }),
       };
-      return {
-        next: { ...next, subscription: null },
-        operations: pending ? [response(address, subscription.transId, "failure", "forbidden"), ended] : [ended],
-        outcome: undefined,
-      };
+      const condition = reason === "gone" ? "item-not-found" : "forbidden";
+      const answer =
+        subscription.state === "pending" ? [response(relation, subscription.transId, "failure", condition)] : [];
+      return { next: { ...next, subscription: null }, operations: [...answer, ended], outcome: undefined };
     });
   }
 
   /** Available or unavailable presence of one of the user's resources. Directed presence goes nowhere (JC-51). */
   async presenceChanged(user: Jid, address: Jid, stanza: Element, from: Jid): Promise<void> {
     const left = attr(stanza, "type") === "unavailable" ? { jid: from, stanza } : undefined;
-    await this.#notify(address, user, transIdFrom(attr(stanza, "id")), left);
+    const state = await this.#notify(address, user, transIdFrom(attr(stanza, "id")), left);
+    if (state !== "pending" || left !== undefined) return;
+    // Broadcast to somebody who is not yet approved: a crash came between the roster's record of the approval and ours.
+    const item = await this.#core.item(user, address);
+    if (item !== undefined && watches(item.state)) await this.approved(user, address);
   }
 
   // ----
 
-  async #notify(
-    address: Jid,
-    user: Jid,
-    transId: string,
-    left: { readonly jid: Jid; readonly stanza: Element } | undefined,
-  ): Promise<void> {
-    await change(this.#core, address, user, (relation) => {
+  async #notify(address: Jid, user: Jid, transId: string, left?: Left): Promise<CppSubscription["state"] | undefined> {
+    return change(this.#core, address, user, (relation) => {
       const { subscription } = relation;
-      if (subscription?.state !== "active") return { next: relation, outcome: undefined };
-      const document = this.#documents.of(user, left);
+      const outcome = subscription?.state;
+      if (subscription === null || outcome !== "active") return { next: relation, outcome };
+      const document = this.#documents.of(user, address, left);
       // The notify after a response has told this already (RFC 3859 section 3.4.1: exactly one).
-      if (document.mark.lastDigest === subscription.lastDigest) return { next: relation, outcome: undefined };
+      if (document.mark.lastDigest === subscription.lastDigest) return { next: relation, outcome };
       const next = { ...subscription, ...document.mark };
-      return {
-        next: { ...relation, subscription: next },
-        operations: [notify(address, user, transId, document.text, next)],
-        outcome: undefined,
-      };
+      const operations = [notify(relation, transId, document.text, next)];
+      return { next: { ...relation, subscription: next }, operations, outcome };
     });
   }
 
@@ -270,7 +256,7 @@ export class CppSubscriptions {
       const { relation: next } = step(relation, "outbound", "unsubscribe");
       return {
         next: { ...next, subscription: null },
-        operations: [response(address, subscription.transId, "failure", "remote-server-timeout"), ended],
+        operations: [response(relation, subscription.transId, "failure", "remote-server-timeout"), ended],
         outcome: isPendingOut(relation.state),
       };
     });
@@ -291,22 +277,6 @@ export class CppSubscriptions {
   }
 }
 
-function notify(
-  address: Jid,
-  user: Jid,
-  transId: string,
-  object: string,
-  subscription: CppSubscription,
-): OutboundOperation {
-  return { kind: "notify", transId, target: user, watcher: address, object, subscription: subscription.subscriptId };
-}
-
-function response(
-  presentity: Jid,
-  transId: string,
-  status: "success" | "failure",
-  condition?: Parameters<typeof stanzaError>[0],
-): OutboundOperation {
-  const operation = { kind: "response", presentity, transId, status } as const;
-  return condition === undefined ? operation : { ...operation, condition };
+function keyOf(address: Jid, user: Jid): string {
+  return `${address.bareString}\n${user.bareString}`;
 }

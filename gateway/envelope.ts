@@ -5,7 +5,7 @@ import type { Element } from "ltx";
 import { Jid } from "../server/jid.ts";
 import { ok, type Result, refuse } from "../server/result.ts";
 import { attr } from "../server/stanza.ts";
-import { fromUri, type Scheme, toUri } from "./address.ts";
+import { type EscapeForm, fromUri, type Scheme, toUri } from "./address.ts";
 import { type CpimObject, isLanguageTag, type NewCpimObject } from "./cpim.ts";
 
 export type Parties = { readonly from: Jid; readonly to: Jid };
@@ -25,12 +25,18 @@ function addressIn(stanza: Element, name: "from" | "to"): Result<Jid> {
 }
 
 /** From and To of the object, in im: form for presence too. Errors: an address without localpart. */
-export function envelopeOf({ from, to }: Parties): Result<Pick<NewCpimObject, "from" | "to">> {
-  const [sender, recipient] = [toUri(from, "im"), toUri(to, "im")];
+export function envelopeOf({ from, to }: Parties, form?: EscapeForm): Result<Pick<NewCpimObject, "from" | "to">> {
+  const [sender, recipient] = [toUri(from, "im", form), toUri(to, "im", form)];
   if (!sender.ok) return refuse(`from: ${sender.reason}`, "from");
   if (!recipient.ok) return refuse(`to: ${recipient.reason}`, "to");
   return ok({ from: { uri: sender.value }, to: [{ uri: recipient.value }] });
 }
+
+/** How the mapping is done, beside what stands in the stanza or object. */
+export type MappingOptions = {
+  /** Of the addresses; left out: as in RFC 3922. */
+  readonly addressForm?: EscapeForm;
+};
 
 /** What the copies of one object may come to, so that a megabyte of To headers does not become gigabytes. */
 const MAX_COPIED_BYTES = 16 * 1_048_576;
@@ -39,12 +45,16 @@ const MAX_COPIED_BYTES = 16 * 1_048_576;
  * Sender and recipients of an object, each recipient once and in order (JC-12).
  * Errors: those of `fromUri`; so many recipients that the copies would be over MAX_COPIED_BYTES.
  */
-export function recipientsOf(object: CpimObject, schemes: readonly Scheme[]): Result<{ from: Jid; to: Jid[] }> {
-  const from = fromUri(object.from.uri, schemes);
+export function recipientsOf(
+  object: CpimObject,
+  schemes: readonly Scheme[],
+  form?: EscapeForm,
+): Result<{ from: Jid; to: Jid[] }> {
+  const from = fromUri(object.from.uri, schemes, form);
   if (!from.ok) return refuse(`From: ${from.reason}`, "From");
   const to = new Map<string, Jid>();
   for (const { uri } of object.to) {
-    const jid = fromUri(uri, schemes);
+    const jid = fromUri(uri, schemes, form);
     if (!jid.ok) return refuse(`To: ${jid.reason}`, "To");
     to.set(jid.value.bareString, jid.value);
   }

@@ -1,13 +1,15 @@
 // What the gateway needs of the server around it, and what its own parts share.
 
 import type { Element } from "ltx";
+import type { AuditNotes } from "../server/audit.ts";
 import type { Clock } from "../server/clock.ts";
 import type { Config } from "../server/config.ts";
-import type { StanzaError } from "../server/errors.ts";
+import { type StanzaError, stanzaError } from "../server/errors.ts";
 import type { Jid } from "../server/jid.ts";
 import type { Logger } from "../server/log.ts";
 import type { GatewayEvent, GatewayStore, NewGatewayEvent, Presentity, RosterItem } from "../storage/store.ts";
 import type { EventLog, OutboundOperation } from "./bindings/binding.ts";
+import type { Turns } from "./turns.ts";
 
 /** An available resource of a local user. */
 export type Resource = { readonly jid: Jid; readonly presence: Element | undefined; readonly priority: number };
@@ -17,10 +19,13 @@ export type GatewayHost = {
   readonly config: Config;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly audit: AuditNotes;
   readonly store: GatewayStore;
   /** The one way into the server, as for any stanza. */
   route(stanza: Element, from: Jid): StanzaError | undefined | Promise<StanzaError | undefined>;
   accountExists(localpart: string): Promise<boolean>;
+  /** Whether a message to a local user would now be delivered to a resource, or stored for one. */
+  takesMessages(user: Jid): Promise<boolean>;
   /** Available resources of a local user, highest priority first, then by resourcepart. */
   resources(user: Jid): readonly Resource[];
   /** What the user's roster knows of a contact. */
@@ -32,7 +37,17 @@ export type GatewayCore = GatewayHost & {
   readonly events: EventLog;
   /** The presentity, or the error of RFC 3922 section 6.1.3: item-not-found. */
   presentity(address: Jid): Promise<Presentity | StanzaError>;
+  /**
+   * What decides about a presentity and then tells users of it, by its bare JID: one after the other, or somebody who was
+   * cancelled still gets what was on its way, and a presentity that is deleted gets another watcher.
+   */
+  readonly turns: Turns;
 };
+
+/** What a failure without a reason becomes: RFC 3922's draft asks for the legacy code too (D-3.2.2c). */
+export function cpimFailure(): StanzaError {
+  return { ...stanzaError("service-unavailable"), code: 503 };
+}
 
 export function isFailure(value: unknown): value is StanzaError {
   return typeof value === "object" && value !== null && (value as { kind?: unknown }).kind === "error";

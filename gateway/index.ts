@@ -8,13 +8,16 @@ import { Alarm } from "./alarm.ts";
 import type { ForeignSide } from "./bindings/binding.ts";
 import { createHttpBinding, type HttpBinding } from "./bindings/http/binding.ts";
 import { handleStanza } from "./component.ts";
+import { GatewayCounts } from "./counts.ts";
 import { CppSubscriptions } from "./cpp-subscriptions.ts";
 import type { GatewayCore, GatewayHost } from "./host.ts";
 import { UserDocuments } from "./live-presence.ts";
 import { MessageOperations } from "./message-operations.ts";
 import { findPresentity, putPresentity } from "./presentities.ts";
 import { Publications } from "./publications.ts";
+import { reconcile } from "./reconcile.ts";
 import { change, step } from "./relations.ts";
+import { Turns } from "./turns.ts";
 import { Watchers } from "./watchers.ts";
 
 const PRUNE_EVERY_MS = 3_600_000;
@@ -24,8 +27,12 @@ export interface Gateway {
   readonly component: Component;
   readonly foreignSide: ForeignSide;
   readonly http: HttpBinding;
+  /** For the server's metrics. */
+  readonly counts: GatewayCounts;
   /** Takes up what ran out, or was left open, while the server was down. */
   start(): Promise<void>;
+  /** A local account is being deleted: what it watches, and who watches it, is over. */
+  userDeleted(user: Jid): Promise<void>;
   /** Resolves when nothing that a timer or a stanza began is still under way. */
   settled(): Promise<void>;
   stop(): void;
@@ -40,6 +47,7 @@ export function createGateway(host: GatewayHost): Gateway {
       return http.eventLog;
     },
     presentity: (address) => findPresentity(host, address),
+    turns: new Turns(),
   };
   const publications = new Publications(core);
   const watchers = new Watchers(core, publications);
@@ -52,13 +60,14 @@ export function createGateway(host: GatewayHost): Gateway {
       await host.store.pruneEvents(now - eventRetentionDays * DAY_MS, eventRetentionCount);
       return now + PRUNE_EVERY_MS;
     },
-    (error) => host.log.error({ error }, "event-pruning-failed"),
+    (err) => host.log.error({ err }, "event-pruning-failed"),
   );
-  const foreignSide: ForeignSide = {
+  const counts = new GatewayCounts();
+  const foreignSide = counts.counting({
     putPresentity: (address, settings) => putPresentity(host, address, settings),
     getPresentity: (address) => host.store.getPresentity(address.bareString),
     listPresentities: (domain, page) => host.store.listPresentities(domain, page),
-    deletePresentity: (address) => deletePresentity(core, watchers, address),
+    deletePresentity: (address) => core.turns.run(address.bareString, () => deletePresentity(core, watchers, address)),
     publish: (address, request) => publications.publish(address, request),
     publication: (address) => publications.get(address),
     withdraw: (address, ifMatch) => publications.withdraw(address, ifMatch),
@@ -69,13 +78,15 @@ export function createGateway(host: GatewayHost): Gateway {
     unsubscribe: (address, target) => subscriptions.unsubscribe(address, target),
     subscriptions: (address) => subscriptions.list(address),
     message: (request) => messages.fromForeign(request),
-  };
+  });
   const http = createHttpBinding({
     foreignSide,
     store: host.store,
     config: host.config,
     clock: host.clock,
     log: host.log,
+    audit: host.audit,
+    announced: (events) => counts.announced(events),
     domains,
   });
 
@@ -96,10 +107,19 @@ export function createGateway(host: GatewayHost): Gateway {
     },
     foreignSide,
     http,
+    counts,
     async start() {
+      await reconcile(core, { watchers, subscriptions });
       await publications.start();
       await subscriptions.start();
       await pruning.ring();
+    },
+    async userDeleted(user) {
+      for (const { presentity } of await host.store.listRelationsOfUser(user.bareString)) {
+        const address = Jid.fromTrusted(presentity);
+        await watchers.unsubscribe(user, address, presence({ type: "unsubscribe" }));
+        await subscriptions.gone(user, address);
+      }
     },
     async settled() {
       await Promise.allSettled([publications.settled(), subscriptions.settled(), pruning.settled(), ...underWay]);

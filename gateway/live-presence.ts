@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import type { Element } from "ltx";
 import type { EpochMs } from "../server/clock.ts";
 import type { Jid } from "../server/jid.ts";
+import { domainSettings } from "./domain-settings.ts";
 import type { GatewayHost } from "./host.ts";
 import { aggregate, type ResourcePresence } from "./map-presence.ts";
 import { serializePidf } from "./pidf.ts";
@@ -25,8 +26,12 @@ export class UserDocuments {
     this.#host = host;
   }
 
-  /** All available resources of the user, and the one that just left. Never without tuples (RFC 3922 section 6.3.2). */
-  of(user: Jid, left: Left | undefined): UserDocument {
+  /**
+   * All available resources of the user, and the one that just left. Never without tuples (RFC 3922 section 6.3.2).
+   * @param watcher the presentity that it is for: its domain's settings count
+   */
+  of(user: Jid, watcher: Jid, left?: Left): UserDocument {
+    const { addressForm, statusForms } = domainSettings(this.#host.config, watcher.domainpart);
     const resources: ResourcePresence[] = [];
     for (const { jid, presence } of this.#host.resources(user)) {
       if (presence !== undefined) resources.push({ resource: jid.resourcepart, stanza: presence });
@@ -35,9 +40,9 @@ export class UserDocuments {
     if (left !== undefined && !resources.some(({ resource }) => resource === gone)) {
       resources.push({ resource: gone, stanza: left.stanza });
     }
-    const document = aggregate(user, resources, { timestamp: this.#timestamp(user) });
+    const document = aggregate(user, resources, { timestamp: this.#timestamp(user), addressForm });
     if (!document.ok) throw new Error(`no PIDF for ${user.bareString}: ${document.reason}`);
-    const text = serializePidf(document.value);
+    const text = serializePidf(document.value, { statusForms });
     const lastDigest = createHash("sha256").update(withoutTimestamps(text)).digest("base64url");
     return { text, mark: { lastDigest, lastOpen: document.value.tuples.some(({ basic }) => basic === "open") } };
   }

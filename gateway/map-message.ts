@@ -6,7 +6,15 @@ import { ok, type Result, refuse } from "../server/result.ts";
 import { attr, childrenOf, message, messageType, textOf } from "../server/stanza.ts";
 import { type CpimObject, cutSpaces, type NewCpimObject, type Subject } from "./cpim.ts";
 import { e2eElement, isSecured, objectIn, textOfObject } from "./e2e.ts";
-import { envelopeOf, firstOfEachLanguage, languageOf, partiesOf, recipientsOf, stanzaId } from "./envelope.ts";
+import {
+  envelopeOf,
+  firstOfEachLanguage,
+  languageOf,
+  type MappingOptions,
+  partiesOf,
+  recipientsOf,
+  stanzaId,
+} from "./envelope.ts";
 import { decodeBody, type MediaType, type MimePart, mediaTypeOf, mimePart } from "./mime.ts";
 import { replaceForbidden } from "./xml-document.ts";
 
@@ -15,7 +23,7 @@ import { replaceForbidden } from "./xml-document.ts";
  * @returns null for a message that has no counterpart: of type error, or with neither subject, body nor e2e
  * Errors: from or to is missing or has no im: form. Source: RFC 3922 section 4.1.
  */
-export function messageToCpim(stanza: Element): Result<NewCpimObject | null> {
+export function messageToCpim(stanza: Element, { addressForm }: MappingOptions = {}): Result<NewCpimObject | null> {
   const parties = partiesOf(stanza);
   if (!parties.ok) return parties;
   if (messageType(stanza) === "error") return ok(null); // JC-21: a failure of a response, not a message
@@ -24,7 +32,7 @@ export function messageToCpim(stanza: Element): Result<NewCpimObject | null> {
   const subjects = secured.value === undefined ? subjectsOf(stanza) : [];
   const body = bodyOf(stanza);
   if (secured.value === undefined && body === undefined && subjects.length === 0) return ok(null); // JC-20
-  const envelope = envelopeOf(parties.value);
+  const envelope = envelopeOf(parties.value, addressForm);
   if (!envelope.ok) return envelope;
   const content = secured.value === undefined ? textContent(body ?? "") : { octets: secured.value };
   return ok({ ...envelope.value, subjects, content });
@@ -55,10 +63,13 @@ function textContent(text: string): MimePart {
  * Errors: a Require header (RFC 3922 section 4.2.7: the sender must hear of it), an address that has no XMPP form, a
  * content that is not text in UTF-8 or US-ASCII. Source: RFC 3922 section 4.2.
  */
-export function cpimToMessages(object: CpimObject, { transId }: { transId?: string } = {}): Result<Element[]> {
+export function cpimToMessages(
+  object: CpimObject,
+  { transId, addressForm }: MappingOptions & { transId?: string } = {},
+): Result<Element[]> {
   if (object.require.length > 0)
     return refuse(`Require: ${object.require.join(", ")} is not understood here`, "Require");
-  const parties = recipientsOf(object, ["im"]);
+  const parties = recipientsOf(object, ["im"], addressForm);
   if (!parties.ok) return parties;
   const { from, to } = parties.value;
   const id = stanzaId(object, transId);

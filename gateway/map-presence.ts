@@ -7,7 +7,7 @@ import type { Element } from "ltx";
 import type { Jid } from "../server/jid.ts";
 import { ok, type Result, refuse } from "../server/result.ts";
 import { childrenOf, presence, presencePriority, presenceType, textOf } from "../server/stanza.ts";
-import { fromUri, toUri } from "./address.ts";
+import { type EscapeForm, fromUri, toUri } from "./address.ts";
 import {
   activityOfShow,
   imOfShow,
@@ -20,7 +20,15 @@ import {
 } from "./availability.ts";
 import type { CpimObject, NewCpimObject } from "./cpim.ts";
 import { e2eElement, isSecured, objectIn, textOfObject } from "./e2e.ts";
-import { envelopeOf, firstOfEachLanguage, languageOf, partiesOf, recipientsOf, stanzaId } from "./envelope.ts";
+import {
+  envelopeOf,
+  firstOfEachLanguage,
+  languageOf,
+  type MappingOptions,
+  partiesOf,
+  recipientsOf,
+  stanzaId,
+} from "./envelope.ts";
 import { decodeBody, mediaTypeOf, mimePart } from "./mime.ts";
 import { type Note, type Person, type Pidf, type PidfOptions, parsePidf, serializePidf, type Tuple } from "./pidf.ts";
 import { resourceOf, tupleId } from "./tuple-id.ts";
@@ -44,18 +52,20 @@ const MAX_STANZAS = 20_000;
 
 // ---- XMPP to CPIM
 
+/** `timestamp`: RFC 3339, of every tuple; left out: none is written. */
+export type PresenceOptions = MappingOptions & { readonly timestamp?: string };
+
 /**
  * The one document that tells of all resources of a user: a tuple each, the open ones first, by priority, then by
  * resource. A resource that has just left is given with its unavailable presence; no resource at all: a closed tuple `_`.
- * @param timestamp RFC 3339, of the tuples; without it none is written
  * Errors: the user has no pres: form. Source: RFC 3922 sections 5.1, 6.3.1, 6.3.2; JC-41.
  */
 export function aggregate(
   user: Jid,
   resources: readonly ResourcePresence[],
-  { timestamp }: { timestamp?: string } = {},
+  { timestamp, addressForm }: PresenceOptions = {},
 ): Result<Pidf> {
-  const [entity, contact] = [toUri(user, "pres"), toUri(user, "im")];
+  const [entity, contact] = [toUri(user, "pres", addressForm), toUri(user, "im", addressForm)];
   if (!entity.ok) return entity;
   if (!contact.ok) return contact;
   const common = { contact: contact.value, timestamp };
@@ -119,7 +129,7 @@ function personOf(activity: string, tuples: readonly Tuple[]): Person {
  * @returns null for the types that are no notification (RFC 3922 section 5.1.4)
  * Errors: from is missing or has no pres: form.
  */
-export function presenceToPidf(stanza: Element, options: { timestamp?: string } = {}): Result<Pidf | null> {
+export function presenceToPidf(stanza: Element, options: PresenceOptions = {}): Result<Pidf | null> {
   const parties = partiesOf(stanza);
   if (!parties.ok) return parties;
   if (!isNotification(stanza)) return ok(null);
@@ -139,12 +149,12 @@ function isNotification(stanza: Element): boolean {
  */
 export function presenceToCpim(
   stanza: Element,
-  options: { timestamp?: string } & PidfOptions = {},
+  options: PresenceOptions & PidfOptions = {},
 ): Result<NewCpimObject | null> {
   const parties = partiesOf(stanza);
   if (!parties.ok) return parties;
   if (!isNotification(stanza)) return ok(null);
-  const envelope = envelopeOf(parties.value);
+  const envelope = envelopeOf(parties.value, options.addressForm);
   if (!envelope.ok) return envelope;
   const secured = objectIn(stanza);
   if (!secured.ok) return secured;
@@ -165,8 +175,8 @@ export function presenceToCpim(
  * Errors: the entity is somebody else's (JC-37), an id that fits no resource, two ids for one resource.
  * Source: RFC 3922 sections 5.2, 6.3.
  */
-export function pidfToTuples(document: Pidf, sender: Jid): Result<readonly TuplePresence[] | null> {
-  const entity = fromUri(document.entity, ["pres"]);
+export function pidfToTuples(document: Pidf, sender: Jid, form?: EscapeForm): Result<readonly TuplePresence[] | null> {
+  const entity = fromUri(document.entity, ["pres"], form);
   if (!entity.ok) return refuse(`entity: ${entity.reason}`, "entity");
   if (entity.value.bareString !== sender.bareString) return refuse("the entity is not the sender", "entity");
   if (document.tuples.length === 0) {
@@ -252,8 +262,11 @@ function statusesOf({ statuses }: TuplePresence): unknown {
  * @param transId of the operation, where there is one; it becomes the stanzas' id
  * Errors: an address that has no XMPP form, a content that is no PIDF document. Source: RFC 3922 section 5.2.
  */
-export function cpimToPresence(object: CpimObject, { transId }: { transId?: string } = {}): Result<Element[]> {
-  const parties = recipientsOf(object, ["im", "pres"]);
+export function cpimToPresence(
+  object: CpimObject,
+  { transId, addressForm }: MappingOptions & { transId?: string } = {},
+): Result<Element[]> {
+  const parties = recipientsOf(object, ["im", "pres"], addressForm);
   if (!parties.ok) return parties;
   const { from, to } = parties.value;
   const id = stanzaId(object, transId);
@@ -271,7 +284,7 @@ export function cpimToPresence(object: CpimObject, { transId }: { transId?: stri
   if (!octets.ok) return octets;
   const document = parsePidf(octets.value, type.value.parameters.get("charset"));
   if (!document.ok) return document;
-  const tuples = pidfToTuples(document.value, from);
+  const tuples = pidfToTuples(document.value, from, addressForm);
   if (!tuples.ok) return tuples;
   const mapped = tuples.value ?? [];
   if (mapped.length * to.length > MAX_STANZAS) return refuse("too many recipients for so many tuples", "To");

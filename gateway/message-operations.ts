@@ -1,18 +1,23 @@
-// The CPIM message operation both ways (RFC 3860, RFC 3922 section 4; mapping.md section 9).
+// The CPIM message operation both ways (RFC 3860, RFC 3922 section 4; JC-25, JC-44, JC-45, JC-48).
 
 import type { Element } from "ltx";
-import { type StanzaError, stanzaError } from "../server/errors.ts";
-import { Jid } from "../server/jid.ts";
-import { attr } from "../server/stanza.ts";
-import { fromUri } from "./address.ts";
+import { STANZA_CONDITIONS, type StanzaCondition, type StanzaError, stanzaError } from "../server/errors.ts";
+import type { Jid } from "../server/jid.ts";
+import { NS } from "../server/namespaces.ts";
+import { attr, child, elements, namespaceOf } from "../server/stanza.ts";
+import { type EscapeForm, fromUri } from "./address.ts";
 import type { MessageOutcome, MessageRequest } from "./bindings/binding.ts";
 import { parseCpim, serializeCpim } from "./cpim.ts";
+import { domainSettings } from "./domain-settings.ts";
+import { recipientsOf } from "./envelope.ts";
 import { append, type GatewayCore, isFailure } from "./host.ts";
 import { cpimToMessages, messageToCpim } from "./map-message.ts";
 import { mayReach } from "./presentities.ts";
 import { transIdFrom } from "./trans-id.ts";
 
 const SENT_KEPT = 10_000;
+/** Of a message that begins its way here (RFC 3860 section 3.4.2; JC-48). */
+const MAX_FORWARDS = 120;
 
 export class MessageOperations {
   readonly #core: GatewayCore;
@@ -32,33 +37,42 @@ export class MessageOperations {
     const presentity = await this.#core.presentity(address);
     if (isFailure(presentity)) return presentity;
     if (!mayReach(presentity, user)) return stanzaError("forbidden");
-    const mapped = messageToCpim(stanza);
+    const mapped = messageToCpim(stanza, domainSettings(this.#core.config, address.domainpart));
     if (!mapped.ok) return stanzaError("not-acceptable", mapped.reason);
     if (mapped.value === null) return undefined; // nothing in it that CPIM could carry
     const transId = transIdFrom(attr(stanza, "id"));
     const object = serializeCpim(mapped.value);
-    await append(this.#core, [{ kind: "message", transId, source: user, destination: address, object }]);
+    await append(this.#core, [
+      { kind: "message", transId, source: user, destination: address, maxForwards: MAX_FORWARDS, object },
+    ]);
     return undefined;
   }
 
   /**
-   * A Message/CPIM object from the foreign side, in the order of checks of mapping.md section 9. All recipients get it, or
-   * none does. Errors: bad-request, not-acceptable, forbidden, item-not-found, service-unavailable.
+   * A Message/CPIM object from the foreign side: Max-Forwards, the addresses, whether they are ours, whether the caller may,
+   * the mapping, the recipients, in this order (RFC 3860 section 3.4.1). All recipients get it, or none does.
+   * Errors: bad-request, not-acceptable, forbidden, item-not-found, service-unavailable.
    */
   async fromForeign(request: MessageRequest): Promise<MessageOutcome> {
     const transId = transIdFrom(request.transId);
     if (request.maxForwards === 0) return stanzaError("policy-violation", "Max-Forwards is 0 (RFC 3860 section 3.4.2)");
     const object = parseCpim(request.object, { outer: request.outerHeaders ? "required" : "optional" });
     if (!object.ok) return stanzaError("bad-request", object.reason);
-    const source = fromUri(object.value.from.uri, ["im"]);
+    const source = fromUri(object.value.from.uri, ["im"], this.#formOf);
     if (!source.ok) return stanzaError("bad-request", `From: ${source.reason}`);
+    const addressForm = this.#formOf(source.value.domainpart);
+    const parties = recipientsOf(object.value, ["im"], addressForm);
+    if (!parties.ok) return stanzaError("not-acceptable", parties.reason);
+    const recipients = parties.value.to;
+    const stranger = recipients.find(({ domainpart }) => domainpart !== this.#core.domain.domainpart);
+    if (stranger !== undefined)
+      return stanzaError("item-not-found", `${stranger.toString()} is not an address of this server`);
     if (!request.maySendAs(source.value))
       return stanzaError("forbidden", `this caller is not ${object.value.from.uri}`);
     const presentity = await this.#core.presentity(source.value);
     if (isFailure(presentity)) return presentity;
-    const stanzas = cpimToMessages(object.value, { transId });
+    const stanzas = cpimToMessages(object.value, { transId, addressForm });
     if (!stanzas.ok) return stanzaError("not-acceptable", stanzas.reason);
-    const recipients = stanzas.value.map((stanza) => Jid.fromTrusted(attr(stanza, "to") as string));
     for (const recipient of recipients) {
       const refused = await this.#unreachable(recipient);
       if (refused !== undefined) return refused;
@@ -71,12 +85,14 @@ export class MessageOperations {
     return { kind: "response", status: "success", transId };
   }
 
+  readonly #formOf = (domainpart: string): EscapeForm => domainSettings(this.#core.config, domainpart).addressForm;
+
   async #unreachable(recipient: Jid): Promise<StanzaError | undefined> {
-    const here = recipient.domainpart === this.#core.domain.domainpart && recipient.localpart !== undefined;
-    if (!here) return stanzaError("item-not-found", `${recipient.toString()} is not an address of this server`);
-    return (await this.#core.accountExists(recipient.localpart as string))
-      ? undefined
-      : stanzaError("item-not-found", `${recipient.toString()} is no user here`);
+    if (!(await this.#core.accountExists(recipient.localpart as string))) {
+      return stanzaError("item-not-found", `${recipient.toString()} is no user here`);
+    }
+    if (await this.#core.takesMessages(recipient)) return undefined;
+    return stanzaError("service-unavailable", `${recipient.toString()} is away, and the offline store is full`);
   }
 
   // An error that a client sends back becomes a response; one that answers nothing we sent is dropped.
@@ -84,7 +100,7 @@ export class MessageOperations {
     const transId = attr(stanza, "id");
     if (transId === undefined || !this.#sent.delete(keyOf(address, user, transId))) return undefined;
     await append(this.#core, [
-      { kind: "response", presentity: address, transId, status: "failure", condition: "service-unavailable" },
+      { kind: "response", presentity: address, transId, status: "failure", condition: conditionOf(stanza) },
     ]);
     return undefined;
   }
@@ -97,6 +113,17 @@ export class MessageOperations {
         break;
       }
   }
+}
+
+// The contextual error that the client gave, or the one that stands for none (RFC 3922's draft, section 3.2.2).
+function conditionOf(stanza: Element): StanzaCondition {
+  const error = child(stanza, "error");
+  const named = error === undefined ? [] : elements(error).filter((found) => namespaceOf(found) === NS.stanzas);
+  return named.map(({ name }) => name).find(isStanzaCondition) ?? "service-unavailable";
+}
+
+function isStanzaCondition(name: string): name is StanzaCondition {
+  return Object.hasOwn(STANZA_CONDITIONS, name);
 }
 
 function keyOf(presentity: Jid, user: Jid, transId: string): string {

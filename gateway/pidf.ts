@@ -36,7 +36,8 @@ export type Pidf = {
 /**
  * Reads a document, in any order and with any prefixes; unknown elements are skipped with all they contain.
  * @param charset parameter of the media type, where there is one
- * Errors: the list in mapping.md section 5, the bounds of XML_BOUNDS. Source: RFC 3863 sections 4.1, 4.2.
+ * Errors: what sections 4.1 and 4.4 do not allow (a tuple without id, an empty status, ...), a DTD, the bounds of
+ * XML_BOUNDS. Source: RFC 3863 sections 4.1, 4.2.
  */
 export function parsePidf(input: Buffer | string, charset?: string): Result<Pidf> {
   const document = parseXml(input, { ...XML_BOUNDS, extras: "allowed" }, charset);

@@ -6,7 +6,7 @@ import { type Presentity, StoreLimitError } from "../storage/store.ts";
 import type { Failure, PresentityChange } from "./bindings/binding.ts";
 import type { GatewayHost } from "./host.ts";
 
-/** item-not-found for what is no presentity. Source: RFC 3922 section 6.1.3; mapping.md section 8.3. */
+/** item-not-found for what is no presentity. Source: RFC 3922 section 6.1.3. */
 export async function findPresentity(host: GatewayHost, address: Jid): Promise<Presentity | Failure> {
   const found = await host.store.getPresentity(address.bareString);
   return found ?? stanzaError("item-not-found", `${address.bareString} is no presentity here`);
@@ -19,7 +19,7 @@ export async function putPresentity(
   change: PresentityChange,
 ): Promise<"created" | "changed" | Failure> {
   if (address.localpart === undefined) return stanzaError("bad-request", "a presentity needs a localpart");
-  if (!(address.domainpart in host.config.gateway.domains)) {
+  if (!Object.hasOwn(host.config.gateway.domains, address.domainpart)) {
     return stanzaError("item-not-found", `${address.domainpart} is not one of gateway.domains`);
   }
   const before = await host.store.getPresentity(address.bareString);

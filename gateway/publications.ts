@@ -1,5 +1,6 @@
 // What presentities publish (soft state like RFC 3903), and how watchers hear of it (RFC 3922 section 6.3).
 
+import { setImmediate } from "node:timers/promises";
 import type { Element } from "ltx";
 import type { EpochMs } from "../server/clock.ts";
 import { stanzaError } from "../server/errors.ts";
@@ -9,26 +10,27 @@ import { watches } from "../server/roster/subscription.ts";
 import type { Publication } from "../storage/store.ts";
 import { Alarm } from "./alarm.ts";
 import type { Failure, PublishOutcome, PublishRequest } from "./bindings/binding.ts";
+import { domainSettings } from "./domain-settings.ts";
 import { type GatewayCore, isFailure } from "./host.ts";
 import { changedTuples, pidfToTuples, type TuplePresence, tupleToPresence } from "./map-presence.ts";
 import { parsePidf } from "./pidf.ts";
 import { freshId } from "./trans-id.ts";
-import { Turns } from "./turns.ts";
+
+/** Then others have their turn: a document of a thousand tuples may have a thousand watchers. */
+const STANZAS_AT_ONCE = 1_000;
 
 type Withdrawal = { readonly kind: "withdrawn" } | { readonly kind: "precondition-failed" };
 
 export class Publications {
   readonly #core: GatewayCore;
   readonly #lapse: Alarm;
-  // Watchers hear of one change after the other, however many come at once.
-  readonly #turns = new Turns();
 
   constructor(core: GatewayCore) {
     this.#core = core;
     this.#lapse = new Alarm(
       core.clock,
       (now) => this.#expire(now),
-      (error) => core.log.error({ error }, "publication-expiry-failed"),
+      (err) => core.log.error({ err }, "publication-expiry-failed"),
     );
   }
 
@@ -50,14 +52,14 @@ export class Publications {
    * Errors: item-not-found; not-acceptable for a document that is no PIDF of this presentity (nothing is changed then).
    */
   publish(address: Jid, request: PublishRequest): Promise<PublishOutcome> {
-    return this.#turns.run(address.bareString, () => this.#publish(address, request));
+    return this.#core.turns.run(address.bareString, () => this.#publish(address, request));
   }
 
   async #publish(address: Jid, request: PublishRequest): Promise<PublishOutcome> {
     const presentity = await this.#core.presentity(address);
     if (isFailure(presentity)) return presentity;
     const refresh = request.body.length === 0 && request.ifMatch !== undefined;
-    const document = refresh ? undefined : readTuples(request.body, request.charset, address);
+    const document = refresh ? undefined : this.#read(request.body, request.charset, address);
     if (document?.ok === false) return stanzaError("not-acceptable", document.reason);
     const now = this.#core.clock.now();
     const { publicationMaxSeconds } = this.#core.config.gateway;
@@ -90,7 +92,7 @@ export class Publications {
 
   /** Withdraws the document: every tuple closes. */
   withdraw(address: Jid, ifMatch: string | undefined): Promise<Withdrawal | Failure> {
-    return this.#turns.run(address.bareString, () => this.#withdraw(address, ifMatch));
+    return this.#core.turns.run(address.bareString, () => this.#withdraw(address, ifMatch));
   }
 
   async #withdraw(address: Jid, ifMatch: string | undefined): Promise<Withdrawal | Failure> {
@@ -106,20 +108,27 @@ export class Publications {
     return { kind: "withdrawn" };
   }
 
-  /** The stanzas that tell one user all there is to know now: one per tuple, or unavailable. */
-  async current(address: Jid, user: Jid): Promise<Element[]> {
-    const tuples = tuplesOf(await this.#live(address), address);
+  /**
+   * The stanzas that tell one user all there is to know now: one per tuple, or unavailable.
+   * @param id of the probe that they answer (RFC 6121 section 4.3.2)
+   */
+  async current(address: Jid, user: Jid, id?: string): Promise<Element[]> {
+    const tuples = this.#tuplesOf(await this.#live(address), address);
     const told: readonly TuplePresence[] = tuples.length === 0 ? [{ type: "unavailable", statuses: [] }] : tuples;
-    return told.map((tuple) => tupleToPresence(tuple, { from: address, to: user }));
+    const delivery = id === undefined ? { from: address, to: user } : { from: address, to: user, id };
+    return told.map((tuple) => tupleToPresence(tuple, delivery));
   }
 
-  async sendAll(address: Jid, user: Jid): Promise<void> {
-    await this.#send(await this.current(address, user));
+  /** Tells one user all of it; to be called in the presentity's turn. */
+  async sendAll(address: Jid, user: Jid, id?: string): Promise<void> {
+    await this.#send(await this.current(address, user, id));
   }
 
-  /** Unavailable presence of every tuple, for a user who may watch no longer. */
+  /** Unavailable presence of every tuple, for a user who may watch no longer; to be called in the presentity's turn. */
   async sendUnavailable(address: Jid, user: Jid): Promise<void> {
-    const closed = changedTuples(tuplesOf(await this.#live(address), address), []);
+    // Also of one that is over, as long as nobody was told so.
+    const told = await this.#core.store.getPublication(address.bareString);
+    const closed = changedTuples(this.#tuplesOf(told, address), []);
     await this.#send(closed.map((tuple) => tupleToPresence(tuple, { from: address, to: user })));
   }
 
@@ -130,12 +139,17 @@ export class Publications {
 
   // RFC 3922 section 6.3.1: a stanza for each tuple that changed, to each active watcher.
   async #notify(address: Jid, before: Publication | undefined, after: Publication | undefined): Promise<void> {
-    const changed = changedTuples(tuplesOf(before, address), tuplesOf(after, address));
+    const changed = changedTuples(this.#tuplesOf(before, address), this.#tuplesOf(after, address));
     if (changed.length === 0) return;
+    let sent = 0;
     for (const { user, state } of await this.#core.store.listRelations(address.bareString)) {
-      if (!watches(state)) continue;
       const to = Jid.fromTrusted(user);
+      if (!watches(state) || this.#core.resources(to).length === 0) continue; // presence is for who is there to see it
       await this.#send(changed.map((tuple) => tupleToPresence(tuple, { from: address, to })));
+      sent += changed.length;
+      if (sent < STANZAS_AT_ONCE) continue;
+      sent = 0;
+      await setImmediate();
     }
   }
 
@@ -146,7 +160,7 @@ export class Publications {
   async #expire(now: EpochMs): Promise<EpochMs | null> {
     const { addresses, next } = await this.#core.store.expiredPublications(now);
     for (const text of addresses) {
-      await this.#turns.run(text, () => this.#lapseOne(Jid.fromTrusted(text), now));
+      await this.#core.turns.run(text, () => this.#lapseOne(Jid.fromTrusted(text), now));
     }
     return next;
   }
@@ -157,27 +171,24 @@ export class Publications {
     );
     if (after === undefined) await this.#notify(address, before, undefined);
   }
+
+  // Notes without tuples say nothing of availability (JC-34); the tuples that were there before are gone all the same.
+  #read(document: Buffer | string, charset: string | undefined, address: Jid): Result<readonly TuplePresence[]> {
+    const pidf = parsePidf(document, charset);
+    if (!pidf.ok) return pidf;
+    const { addressForm } = domainSettings(this.#core.config, address.domainpart);
+    const tuples = pidfToTuples(pidf.value, address, addressForm);
+    return tuples.ok ? ok(tuples.value ?? []) : tuples;
+  }
+
+  // A document is checked when it comes in; one that cannot be read any more counts as none.
+  #tuplesOf(publication: Publication | undefined, address: Jid): readonly TuplePresence[] {
+    if (publication === undefined) return [];
+    const read = this.#read(publication.document, undefined, address);
+    return read.ok ? read.value : [];
+  }
 }
 
 function isOver(publication: Publication, now: EpochMs): boolean {
   return publication.expiresAt !== null && publication.expiresAt <= now;
-}
-
-// Notes without tuples say nothing of availability (JC-34); the tuples that were there before are gone all the same.
-function readTuples(
-  document: Buffer | string,
-  charset: string | undefined,
-  address: Jid,
-): Result<readonly TuplePresence[]> {
-  const pidf = parsePidf(document, charset);
-  if (!pidf.ok) return pidf;
-  const tuples = pidfToTuples(pidf.value, address);
-  return tuples.ok ? ok(tuples.value ?? []) : tuples;
-}
-
-// A document is checked when it comes in; one that cannot be read any more counts as none.
-function tuplesOf(publication: Publication | undefined, address: Jid): readonly TuplePresence[] {
-  if (publication === undefined) return [];
-  const read = readTuples(publication.document, undefined, address);
-  return read.ok ? read.value : [];
 }

@@ -1,13 +1,14 @@
-// XMPP users who watch presentities (RFC 3922 sections 6.1, 6.3, 6.4): the first table of mapping.md section 8.2.
+// XMPP users who watch presentities (RFC 3922 sections 6.1, 6.3, 6.4): the first table of
+// test/gateway/rfc3922-6-states.test.ts.
 
 import type { Element } from "ltx";
 import { stanzaError } from "../server/errors.ts";
 import { Jid } from "../server/jid.ts";
-import { isPendingIn, isWatching, watches } from "../server/roster/subscription.ts";
+import { isPendingIn, isPendingOut, isWatching, watches } from "../server/roster/subscription.ts";
 import { attr, presence } from "../server/stanza.ts";
 import type { Relation } from "../storage/store.ts";
 import type { Failure, WatcherInfo } from "./bindings/binding.ts";
-import { type GatewayCore, isFailure } from "./host.ts";
+import { cpimFailure, type GatewayCore, isFailure } from "./host.ts";
 import { mayReach } from "./presentities.ts";
 import type { Publications } from "./publications.ts";
 import { change, step } from "./relations.ts";
@@ -28,10 +29,17 @@ export class Watchers {
   // ---- what the XMPP user sends
 
   /** Presence of type subscribe. Errors: item-not-found, forbidden, conflict. Source: RFC 3922 section 6.1. */
-  async subscribe(user: Jid, address: Jid, stanza: Element): Promise<Failure | undefined> {
+  subscribe(user: Jid, address: Jid, stanza: Element): Promise<Failure | undefined> {
+    return this.#inTurn(address, () => this.#subscribe(user, address, stanza));
+  }
+
+  async #subscribe(user: Jid, address: Jid, stanza: Element): Promise<Failure | undefined> {
     const presentity = await this.#core.presentity(address);
     if (isFailure(presentity)) return presentity;
     if (presentity.policy === "deny" || !mayReach(presentity, user)) return stanzaError("forbidden");
+    // Overtaken by a denial of an earlier request, or by an unsubscribe of another resource: nobody is asking any more.
+    const asker = (await this.#core.item(user, address))?.state ?? "none";
+    if (!isPendingOut(asker) && !isWatching(asker)) return undefined;
     const transId = transIdFrom(attr(stanza, "id"));
     const outcome = await change<"exists" | "pending" | "approved">(this.#core, address, user, (relation) => {
       if (relation.watch !== null) return { next: relation, outcome: "exists" };
@@ -67,7 +75,11 @@ export class Watchers {
   }
 
   /** Presence of type unsubscribe. Errors: item-not-found. Source: RFC 3922 section 6.4. */
-  async unsubscribe(user: Jid, address: Jid, stanza: Element): Promise<Failure | undefined> {
+  unsubscribe(user: Jid, address: Jid, stanza: Element): Promise<Failure | undefined> {
+    return this.#inTurn(address, () => this.#unsubscribe(user, address, stanza));
+  }
+
+  async #unsubscribe(user: Jid, address: Jid, stanza: Element): Promise<Failure | undefined> {
     const presentity = await this.#core.presentity(address);
     if (isFailure(presentity)) return presentity;
     await change(this.#core, address, user, (relation) => {
@@ -85,17 +97,21 @@ export class Watchers {
   }
 
   /**
-   * A probe by a client: a fetch (mapping.md section 8.1), answered from what is published if the user may see it.
+   * A probe by a client: a fetch (JC-47), answered from what is published if the user may see it.
    * Errors: item-not-found, forbidden, service-unavailable.
    */
-  async fetch(user: Jid, address: Jid): Promise<Failure | undefined> {
+  fetch(user: Jid, address: Jid, stanza: Element): Promise<Failure | undefined> {
+    return this.#inTurn(address, () => this.#fetch(user, address, stanza));
+  }
+
+  async #fetch(user: Jid, address: Jid, stanza: Element): Promise<Failure | undefined> {
     const presentity = await this.#core.presentity(address);
     if (isFailure(presentity)) return presentity;
     const relation = await this.#core.store.getRelation(address.bareString, user.bareString);
     const authorised = relation !== undefined && watches(relation.state);
     if (!authorised && (presentity.policy === "deny" || !mayReach(presentity, user))) return stanzaError("forbidden");
-    if (!authorised && presentity.policy !== "allow") return stanzaError("service-unavailable");
-    await this.#publications.sendAll(address, user);
+    if (!authorised && presentity.policy !== "allow") return cpimFailure();
+    await this.#publications.sendAll(address, user, attr(stanza, "id"));
     return undefined;
   }
 
@@ -131,8 +147,11 @@ export class Watchers {
   }
 
   /** Approves or denies; approving twice tells the user again. Errors: item-not-found. Source: RFC 3922 section 6.1.2. */
-  async decide(address: Jid, user: Jid, state: "active" | "denied"): Promise<Done | Failure> {
-    if (state === "denied") return this.cancel(address, user);
+  decide(address: Jid, user: Jid, state: "active" | "denied"): Promise<Done | Failure> {
+    return state === "denied" ? this.cancel(address, user) : this.#inTurn(address, () => this.#approve(address, user));
+  }
+
+  async #approve(address: Jid, user: Jid): Promise<Done | Failure> {
     const presentity = await this.#core.presentity(address);
     if (isFailure(presentity)) return presentity;
     const watch = await change(this.#core, address, user, (relation) => {
@@ -147,7 +166,11 @@ export class Watchers {
   }
 
   /** Ends an active watch, or denies a pending one. Errors: item-not-found. Source: RFC 6121 section 3.2.2. */
-  async cancel(address: Jid, user: Jid): Promise<Done | Failure> {
+  cancel(address: Jid, user: Jid): Promise<Done | Failure> {
+    return this.#inTurn(address, () => this.#cancel(address, user));
+  }
+
+  async #cancel(address: Jid, user: Jid): Promise<Done | Failure> {
     const presentity = await this.#core.presentity(address);
     if (isFailure(presentity)) return presentity;
     const before = await change<Relation | null>(this.#core, address, user, (relation) => {
@@ -160,7 +183,10 @@ export class Watchers {
     return DONE;
   }
 
-  /** Tells the user that the subscription is over; unavailable presence goes first (RFC 6121 section 3.2.2). */
+  /**
+   * Tells the user that the subscription is over; unavailable presence goes first (RFC 6121 section 3.2.2). To be called in
+   * the presentity's turn.
+   */
   async tellEnded(address: Jid, user: Jid, wasActive: boolean): Promise<void> {
     if (wasActive) await this.#publications.sendUnavailable(address, user);
     await this.#route(presence({ type: "unsubscribed", from: address.toString(), to: user.toString() }), address);
@@ -176,5 +202,9 @@ export class Watchers {
 
   async #route(stanza: Element, from: Jid): Promise<void> {
     await this.#core.route(stanza, from);
+  }
+
+  #inTurn<T>(address: Jid, work: () => Promise<T>): Promise<T> {
+    return this.#core.turns.run(address.bareString, work);
   }
 }

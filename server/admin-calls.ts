@@ -1,12 +1,15 @@
 // The Admin calls of admin.ts, over accounts, gateway and store.
 
 import { randomBytes } from "node:crypto";
+import { parseXmppAddress } from "../gateway/bindings/http/addresses.ts";
 import { formatScope, hashToken, mintToken, parseScope } from "../gateway/bindings/http/authorization.ts";
+import { formalName } from "../gateway/bindings/http/schemas.ts";
 import type { Gateway } from "../gateway/index.ts";
 import type { Presentity } from "../storage/store.ts";
 import { AccountError } from "./accounts/account-error.ts";
 import type { Accounts } from "./accounts/accounts.ts";
-import { type Admin, AdminError, type PresentityInfo } from "./admin.ts";
+import { type Admin, AdminError, type PresentityInfo, type PresentitySettings } from "./admin.ts";
+import type { AuditEvent, AuditTrail } from "./audit.ts";
 import type { Config } from "./config.ts";
 import { type StanzaError, StreamError } from "./errors.ts";
 import { Jid } from "./jid.ts";
@@ -14,22 +17,23 @@ import type { Subscriptions } from "./roster/subscriptions.ts";
 import type { Core } from "./router/routing.ts";
 
 const PAGE = 100;
+const MAX_AUDIT_RECORDS = 10_000;
 
 export type AdminParts = {
   readonly core: Core;
   readonly accounts: Accounts;
   readonly subscriptions: Subscriptions;
   readonly gateway: Gateway;
+  readonly audit: AuditTrail;
   readonly config: Config;
 };
 
-export function createAdmin({ core, accounts, subscriptions, gateway, config }: AdminParts): Admin {
+export function createAdmin({ core, accounts, subscriptions, gateway, audit: trail, config }: AdminParts): Admin {
   const { store, clock } = core;
   const domain = core.domain.toString();
 
-  async function audit(event: string, account: string, detail: string): Promise<void> {
-    await store.audit.add({ at: clock.now(), event, account, address: "", detail });
-  }
+  const audit = (event: AuditEvent, account: string, detail = ""): Promise<void> =>
+    trail.record({ event, account, address: "", detail });
 
   // A localpart or the bare JID of an account here.
   function accountOf(user: string): Jid {
@@ -45,39 +49,58 @@ export function createAdmin({ core, accounts, subscriptions, gateway, config }: 
   function presentityOf(address: string): Jid {
     const parsed = Jid.parse(address);
     if (!parsed.ok) throw new AdminError("invalid", `"${address}" is no address: ${parsed.reason}`);
-    if (!(parsed.value.domainpart in config.gateway.domains)) {
-      throw new AdminError(
-        "invalid",
-        `${parsed.value.domainpart} is not one of gateway.domains; add it to the configuration`,
-      );
-    }
+    requireDomain(parsed.value.domainpart);
     return parsed.value.bare();
   }
 
-  function closeSessions(user: Jid, error: StreamError): void {
-    for (const session of [...core.sessions.of(user.bareString)]) session.close(error);
+  function requireDomain(name: string): void {
+    if (Object.hasOwn(config.gateway.domains, name)) return;
+    throw new AdminError("invalid", `${name} is not one of gateway.domains; add it to the configuration`);
+  }
+
+  // As the HTTP binding reads them; what is not prepared would never match anybody.
+  function prepared({ allowFrom, ...settings }: PresentitySettings): PresentitySettings {
+    const name = formalName.safeParse(settings.formalName ?? "");
+    if (!name.success) throw new AdminError("invalid", `the name: ${name.error.issues[0]?.message}`);
+    if (allowFrom === undefined) return settings;
+    const allowed = allowFrom.map((text) => {
+      const parsed = parseXmppAddress(text, { domain: "allowed" });
+      if (!parsed.ok) throw new AdminError("invalid", `"${text}" is no domain or address: ${parsed.reason}`);
+      return parsed.value.bareString;
+    });
+    return { ...settings, allowFrom: allowed };
+  }
+
+  // Those that have logged in and bound no resource yet, too.
+  function closeStreams(user: Jid, error: StreamError): void {
+    for (const stream of [...core.streams]) if (stream.localpart === user.localpart) stream.close(error);
   }
 
   return {
     async addUser(user, password) {
-      const { localpart } = accountOf(user);
-      await asAdmin(() => accounts.create(localpart as string, password));
-      await audit("user-added", localpart as string, "");
+      const account = accountOf(user);
+      await asAdmin(() => accounts.create(account.localpart as string, password));
+      await audit("user-added", account.bareString);
     },
     async setPassword(user, password) {
       const account = accountOf(user);
       await asAdmin(() => accounts.setPassword(account.localpart as string, password));
-      await audit("password-changed", account.localpart as string, "");
-      closeSessions(account, new StreamError("reset", "the password was changed; log in again"));
+      await audit("password-changed", account.bareString);
+      closeStreams(account, new StreamError("reset", "the password was changed; log in again"));
     },
     async deleteUser(user) {
       const account = accountOf(user);
       if (!(await accounts.exists(account.localpart as string)))
         throw new AdminError("not-found", `there is no user ${user}`);
-      closeSessions(account, new StreamError("not-authorized", "the account was deleted"));
+      const deleted = new StreamError("not-authorized", "the account was deleted");
+      closeStreams(account, deleted);
+      await gateway.userDeleted(account);
       await subscriptions.removeAll(account);
       await asAdmin(() => accounts.delete(account.localpart as string));
-      await audit("user-deleted", account.localpart as string, "");
+      // Clients come back at once, and may have done so before the account was gone.
+      closeStreams(account, deleted);
+      await gateway.userDeleted(account);
+      await audit("user-deleted", account.bareString);
     },
     async listUsers(page) {
       const after = page.after === undefined ? undefined : accountOf(page.after).localpart;
@@ -85,15 +108,16 @@ export function createAdmin({ core, accounts, subscriptions, gateway, config }: 
       return found.map(({ localpart }) => `${localpart}@${domain}`);
     },
     async importUser(user, bcryptHash) {
-      const { localpart } = accountOf(user);
-      await asAdmin(() => accounts.importBcrypt(localpart as string, bcryptHash));
-      await audit("user-imported", localpart as string, "");
+      const account = accountOf(user);
+      await asAdmin(() => accounts.importBcrypt(account.localpart as string, bcryptHash));
+      await audit("user-imported", account.bareString);
     },
     countBcryptOnly: () => accounts.countBcryptOnly(),
 
     async addToken(text) {
       const scope = parseScope(text);
       if (!scope.ok) throw new AdminError("invalid", scope.reason);
+      requireDomain(scope.value.kind === "domain" ? scope.value.domain : scope.value.address.domainpart);
       const token = mintToken();
       const id = randomBytes(6).toString("hex");
       const written = formatScope(scope.value);
@@ -111,7 +135,7 @@ export function createAdmin({ core, accounts, subscriptions, gateway, config }: 
     },
 
     async addPresentity(address, settings) {
-      const outcome = await gateway.foreignSide.putPresentity(presentityOf(address), settings);
+      const outcome = await gateway.foreignSide.putPresentity(presentityOf(address), prepared(settings));
       if (typeof outcome === "object") throw asAdminError(outcome);
       return outcome;
     },
@@ -131,9 +155,18 @@ export function createAdmin({ core, accounts, subscriptions, gateway, config }: 
       return found.map(presentityInfo);
     },
     async deletePresentity(address) {
-      if (!(await gateway.foreignSide.deletePresentity(presentityOf(address)))) {
+      const presentity = presentityOf(address);
+      if (!(await gateway.foreignSide.deletePresentity(presentity))) {
         throw new AdminError("not-found", `there is no presentity ${address}`);
       }
+      await audit("presentity-deleted", presentity.bareString);
+    },
+
+    async listAudit(limit) {
+      if (!Number.isInteger(limit) || limit < 1 || limit > MAX_AUDIT_RECORDS) {
+        throw new AdminError("invalid", `the limit is a whole number from 1 to ${MAX_AUDIT_RECORDS}`);
+      }
+      return trail.list(limit);
     },
   };
 }

@@ -1,6 +1,6 @@
 // What an operator may do, as plain calls: the command line, the control socket and embedders all use these.
 
-import type { PresentityPolicy } from "../storage/store.ts";
+import type { AuditRecord, PresentityPolicy } from "../storage/store.ts";
 import type { EpochMs } from "./clock.ts";
 
 export type TokenInfo = { readonly id: string; readonly scope: string; readonly createdAt: EpochMs };
@@ -46,4 +46,6 @@ export interface Admin {
   addPresentity(address: string, settings: PresentitySettings): Promise<"created" | "changed">;
   listPresentities(domain: string | undefined): Promise<PresentityInfo[]>;
   deletePresentity(address: string): Promise<void>;
+  /** The newest records of the audit trail, newest first; a limit from 1 to 10,000. */
+  listAudit(limit: number): Promise<AuditRecord[]>;
 }

@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import { createSecureContext, type SecureContext } from "node:tls";
 import { Element } from "ltx";
+import { networkOf } from "./accounts/throttle.ts";
 import type { Timer } from "./clock.ts";
 import type { Composition } from "./compose.ts";
 import type { Config } from "./config.ts";
@@ -12,7 +13,8 @@ import { Jid } from "./jid.ts";
 import { NS } from "./namespaces.ts";
 import { bindingsOf } from "./sasl/channel-binding.ts";
 import { Session } from "./session/session.ts";
-import { Stream, type StreamSession } from "./stream/stream.ts";
+import { Refusals } from "./stream/refusals.ts";
+import { STREAM_PHASES, Stream, type StreamPhase, type StreamSession } from "./stream/stream.ts";
 import { ConnectionCounter, Listener } from "./transport/listener.ts";
 import { Flusher, TcpTransport } from "./transport/tcp.ts";
 import { serialize } from "./xml/serialize.ts";
@@ -30,10 +32,12 @@ export class ClientToServer {
   readonly #config: Config;
   readonly #parts: Composition;
   readonly #events: SessionEvents;
-  readonly #streams = new Set<Stream>();
   readonly #flusher = new Flusher();
   readonly #starttls: Listener;
   readonly #directTls: Listener;
+  readonly #refusals: Refusals;
+  /** Messages that a connection did not take, on their way to another place. */
+  readonly #settling = new Set<Promise<void>>();
   #context: SecureContext;
   #sweep: Timer | undefined;
   #pinged = new WeakSet<Stream>();
@@ -45,6 +49,7 @@ export class ClientToServer {
     this.#events = events;
     this.#starttls = new Listener(parts.core.log);
     this.#directTls = new Listener(parts.core.log);
+    this.#refusals = new Refusals(parts.core, config.limits);
     this.#context = createSecureContext(parts.certificate.current.secureContext);
   }
 
@@ -56,15 +61,32 @@ export class ClientToServer {
     return this.#config.c2s.directTlsPort === null ? null : this.#directTls.port;
   }
 
+  /** By what their connections begin with; undefined: the configuration has that one off. */
+  get listeners(): { readonly STARTTLS: Listener; readonly "direct TLS": Listener | undefined } {
+    const direct = this.#config.c2s.directTlsPort !== null;
+    return { STARTTLS: this.#starttls, "direct TLS": direct ? this.#directTls : undefined };
+  }
+
+  /** How many streams have come how far. */
+  countStreams(): Record<StreamPhase, number> {
+    const counts = Object.fromEntries(STREAM_PHASES.map((phase) => [phase, 0])) as Record<StreamPhase, number>;
+    for (const stream of this.#parts.core.streams) counts[stream.phase] += 1;
+    return counts;
+  }
+
   /** Throws ListenError. */
   async start(): Promise<void> {
     const { addresses, port, directTlsPort } = this.#config.c2s;
-    const counter = new ConnectionCounter(this.#config.limits);
-    await this.#starttls.open("STARTTLS", addresses, port, counter, (socket) => this.#connected(socket, false));
+    const counter = new ConnectionCounter(this.#config.limits, networkOf);
+    await this.#starttls.open("STARTTLS", addresses, port, counter, {
+      connected: (socket) => this.#connected(socket, false),
+      refused: (socket, limit) => this.#refusals.refuse(socket, limit),
+    });
     if (directTlsPort !== null) {
-      await this.#directTls.open("direct TLS", addresses, directTlsPort, counter, (socket) =>
-        this.#connected(socket, true),
-      );
+      await this.#directTls.open("direct TLS", addresses, directTlsPort, counter, {
+        connected: (socket) => this.#connected(socket, true),
+        refused: (socket, limit) => this.#refusals.cut(socket, limit),
+      });
     }
     this.#scheduleSweep();
   }
@@ -81,8 +103,8 @@ export class ClientToServer {
     const gone = new Promise<void>((resolve) => {
       this.#drained = resolve;
     });
-    for (const stream of [...this.#streams]) stream.close(new StreamError("system-shutdown"));
-    if (this.#streams.size > 0) {
+    for (const stream of [...this.#parts.core.streams]) stream.close(new StreamError("system-shutdown"));
+    if (this.#parts.core.streams.size > 0) {
       let timer: Timer | undefined;
       const grace = new Promise<void>((resolve) => {
         timer = this.#parts.core.clock.after(STOP_GRACE_MS, resolve);
@@ -90,9 +112,11 @@ export class ClientToServer {
       await Promise.race([gone, grace]);
       timer?.cancel();
     }
+    for (const stream of [...this.#parts.core.streams]) stream.transport.destroy();
     this.#starttls.destroyConnections();
     this.#directTls.destroyConnections();
     await closed;
+    await Promise.all(this.#settling);
   }
 
   #connected(socket: Socket, direct: boolean): void {
@@ -110,16 +134,33 @@ export class ClientToServer {
       requireTls: this.#config.c2s.requireTls,
       clock: core.clock,
       log: core.log,
+      counters: core.counters,
       sasl,
       secureContext: () => context,
+      accountExists: core.accountExists,
       bind: (owner, localpart, resourcepart) => this.#bind(owner, localpart, resourcepart),
       closed: (owner) => {
-        this.#streams.delete(owner);
-        if (this.#streams.size === 0) this.#drained?.();
+        this.#parts.core.streams.delete(owner);
+        core.log.debug({ stream: owner.id }, "stream-closed");
+        this.#settle(owner);
+        if (this.#parts.core.streams.size === 0) this.#drained?.();
       },
     });
-    this.#streams.add(stream);
+    this.#parts.core.streams.add(stream);
+    core.log.debug({ stream: stream.id, address: transport.address, direct }, "stream-opened");
     if (direct) transport.startTls(context, "");
+  }
+
+  #settle(stream: Stream): void {
+    const messages = stream.undelivered();
+    if (messages.length === 0) return;
+    const { core, router } = this.#parts;
+    core.log.info({ stream: stream.id, count: messages.length }, "undelivered-messages");
+    const settling = router
+      .undelivered(messages)
+      .catch((error: unknown) => core.log.error({ stream: stream.id, err: error }, "undelivered-messages-lost"))
+      .finally(() => this.#settling.delete(settling));
+    this.#settling.add(settling);
   }
 
   // RFC 6120 section 7
@@ -128,16 +169,23 @@ export class ClientToServer {
     const account = Jid.fromTrusted(`${localpart}@${core.domain.toString()}`);
     const jid = account.withResource(resourcepart ?? randomBytes(9).toString("base64url"));
     const session = new Session(jid, stream, {
-      route: (stanza, from) => router.fromSession(stanza, from),
+      route: (stanza, from) => {
+        core.counters.stanzaReceived(stanza.name);
+        return router.fromSession(stanza, from);
+      },
       ended: (ending) => {
         if (!core.sessions.remove(ending)) return;
+        core.log.info({ stream: stream.id, jid: ending.jid.toString() }, "session-ended");
         presence.unavailable(ending, undefined);
         presence.releaseIfGone(ending.jid.bareString);
         this.#events.ended(ending);
       },
     });
     const refused = core.sessions.add(session);
-    if (refused !== undefined) return refused;
+    if (refused !== undefined) {
+      core.log.info({ stream: stream.id, localpart, limit: "limits.sessionsPerAccount" }, "limit-reached");
+      return refused;
+    }
     this.#events.bound(session);
     return session;
   }
@@ -155,7 +203,8 @@ export class ClientToServer {
     const idleMs = limits.idleTimeoutSeconds * 1000;
     if (idleMs === 0) return;
     const now = clock.now();
-    for (const stream of this.#streams) {
+    for (const stream of this.#parts.core.streams) {
+      if (stream.lastReadAt > now) stream.lastReadAt = now; // the machine's clock was set back
       const silentMs = now - stream.lastReadAt;
       if (stream.session === undefined || silentMs < idleMs) {
         this.#pinged.delete(stream);
@@ -167,7 +216,8 @@ export class ClientToServer {
         iq.c("ping", { xmlns: NS.ping }); // XEP-0199 section 4.1
         stream.sendText(serialize(iq));
       } else if (silentMs >= idleMs + PING_ANSWER_MS) {
-        stream.close(new StreamError("connection-timeout", `silent for ${Math.round(silentMs / 1000)} seconds`));
+        const text = `silent for ${Math.round(silentMs / 1000)} seconds (limits.idleTimeoutSeconds)`;
+        stream.close(new StreamError("connection-timeout", text));
       }
     }
   }

@@ -1,8 +1,9 @@
 // The one place that wires store, accounts, modules, router and gateway together.
 
-import { mkdir } from "node:fs/promises";
+import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { createGateway, type Gateway } from "../gateway/index.ts";
+import { type FolderLock, lockFolder } from "../storage/folder-lock.ts";
 import { createMemoryStore } from "../storage/memory.ts";
 import { openSqliteStore } from "../storage/sqlite.ts";
 import type { Store } from "../storage/store.ts";
@@ -12,15 +13,18 @@ import { openSeal } from "./accounts/seal.ts";
 import { createThrottle } from "./accounts/throttle.ts";
 import type { Admin } from "./admin.ts";
 import { createAdmin } from "./admin-calls.ts";
+import { AuditTrail } from "./audit.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { Jid } from "./jid.ts";
 import { type Logger, silentLogger } from "./log.ts";
+import { Counters } from "./metrics/counters.ts";
 import { disco } from "./modules/disco.ts";
 import { legacySession } from "./modules/legacy-session.ts";
 import type { Host, Module, ModuleParts } from "./modules/module.ts";
 import { offlineModule } from "./modules/offline.ts";
 import { ping } from "./modules/ping.ts";
+import { secondBind } from "./modules/second-bind.ts";
 import { time } from "./modules/time.ts";
 import { version } from "./modules/version.ts";
 import { Offline } from "./offline/offline.ts";
@@ -57,6 +61,8 @@ export type Composition = {
   readonly certificate: CertificateSource;
   readonly gateway: Gateway;
   readonly admin: Admin;
+  /** Takes the lock of the data folder, until `close`; does nothing without a folder. Throws FolderLockedError. */
+  lock(): void;
   /** Ends workers and closes the store; sessions must be gone. */
   close(): Promise<void>;
 };
@@ -76,8 +82,11 @@ export async function compose(config: Config, parts: ServerParts): Promise<Compo
   const store =
     parts.store ?? (folder === null ? createMemoryStore() : openSqliteStore(join(folder, "balcony.sqlite")));
   try {
-    const seal = await openSeal(folder === null ? null : join(folder, "credentials.key"));
-    for (const warning of [...seal.warnings, ...certificate.current.warnings]) log.warn({ warning }, "start");
+    const inUse = (await store.accounts.list({ limit: 1 })).length > 0;
+    const seal = await openSeal(folder === null ? null : join(folder, "credentials.key"), inUse);
+    const folderWarnings = folder === null ? [] : await openToOthers(folder);
+    for (const warning of [...folderWarnings, ...seal.warnings, ...certificate.current.warnings])
+      log.warn({ warning }, "start");
     const accounts = new Accounts({
       config: config.auth,
       store: store.accounts,
@@ -87,24 +96,32 @@ export async function compose(config: Config, parts: ServerParts): Promise<Compo
       log,
     });
     const authenticator = parts.authenticator ?? accounts;
+    const audit = new AuditTrail(store.audit, clock, log);
+    const counters = new Counters();
     const sasl = createSaslServer({
       config: config.auth,
       authenticator,
       domain: config.domain,
       secret: await store.secret("sasl"),
       throttle: createThrottle(config.auth, clock),
-      audit: store.audit,
+      audit,
+      counters,
       clock,
       log,
     });
     const sessions = new Sessions(config.limits.sessionsPerAccount);
-    const rosters = new Rosters(store.roster, config.limits.rosterItems);
+    const rosters = new Rosters(store.roster, {
+      items: config.limits.rosterItems,
+      requests: config.limits.pendingRequests,
+    });
     const core: Core = {
       domain,
       limits: config.limits,
       clock,
       log,
+      counters,
       store,
+      streams: new Set(),
       sessions,
       rosters,
       accountExists: (localpart) => authenticator.exists(localpart),
@@ -120,9 +137,13 @@ export async function compose(config: Config, parts: ServerParts): Promise<Compo
       config,
       clock,
       log,
+      audit,
       store: store.gateway,
       route: (stanza, from) => router.route(stanza, from),
       accountExists: core.accountExists,
+      takesMessages: async (user) =>
+        sessions.available(user.bareString).some(({ priority }) => priority >= 0) ||
+        (await store.offline.count(user.bareString)) < config.limits.offlineMessages,
       resources: (user) => sessions.available(user.bareString),
       item: async (user, contact) => rosters.item(user.bareString, contact.bareString),
     });
@@ -133,9 +154,11 @@ export async function compose(config: Config, parts: ServerParts): Promise<Compo
       version,
       time,
       legacySession,
+      secondBind,
       offlineModule,
       ...(parts.modules ?? []),
     ];
+    let lock: FolderLock | undefined;
     const running = setUpModules(modules, router, {
       config,
       clock,
@@ -150,18 +173,32 @@ export async function compose(config: Config, parts: ServerParts): Promise<Compo
       sasl,
       certificate,
       gateway,
-      admin: createAdmin({ core, accounts, subscriptions, gateway, config }),
+      admin: createAdmin({ core, accounts, subscriptions, gateway, audit, config }),
+      lock() {
+        if (folder !== null && parts.store === undefined) lock ??= lockFolder(folder);
+      },
       async close() {
         for (const module of running) module.stop?.();
         gateway.stop();
         await accounts.stop();
-        await store.close();
+        await audit.stop();
+        try {
+          await store.close();
+        } finally {
+          lock?.release();
+        }
       },
     };
   } catch (error) {
     await store.close();
     throw error;
   }
+}
+
+// Whoever can write to the folder can put another key or database in place; its files by themselves are closed to others.
+async function openToOthers(folder: string): Promise<string[]> {
+  if (process.platform === "win32" || ((await stat(folder)).mode & 0o022) === 0) return [];
+  return [`${folder} can be written by other users of this machine; run: chmod go-w ${folder}`];
 }
 
 function setUpModules(modules: readonly Module[], router: Router, host: Host): ModuleParts[] {

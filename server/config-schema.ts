@@ -38,6 +38,10 @@ const http = z.strictObject({
     .describe("Where to listen. Addresses other than loopback need http.tls."),
   port: port.nullable().default(5280).describe("TCP port of the gateway's HTTP binding. 0: any; null: off."),
   tls: z.boolean().default(false).describe("Serve https with the server's certificate: tokens travel over it."),
+  metrics: z
+    .enum(["loopback", "everyone", "off"])
+    .default("loopback")
+    .describe("Who may read /metrics (Prometheus): requests from loopback that no proxy passed on, all, or nobody."),
 });
 
 const tls = z.strictObject({
@@ -88,7 +92,20 @@ export const limits = z.strictObject({
   stanzaBytes: z.int().min(10_000).default(262_144).describe("Bytes of one stanza from a user: memory."),
   depth: positive.default(64).describe("How deep elements may be nested in a stanza."),
   attributes: positive.default(64).describe("Attributes of one element."),
-  elements: positive.default(10_000).describe("Elements in one stanza: work that a small stanza can cause."),
+  elements: positive
+    .default(10_000)
+    .describe("Elements in one stanza, and so also children of one element: work that a small stanza can cause."),
+  xmlNameCharacters: positive.default(256).describe("Characters of the name of an XML element or attribute."),
+  bytesPerSecond: z
+    .int()
+    .min(0)
+    .default(1_048_576)
+    .describe(
+      "Bytes of one stream read in a second, on average; a faster client waits, nothing is lost. 0: as they come.",
+    ),
+  burstBytes: positive
+    .default(8_388_608)
+    .describe("Bytes that a stream which was silent may send at once before limits.bytesPerSecond slows it down."),
   handshakeTimeoutSeconds: seconds
     .default(30)
     .describe("Time from connecting to being logged in: frees connections that do nothing."),
@@ -110,6 +127,9 @@ export const limits = z.strictObject({
     .default(8_388_608)
     .describe("Bytes not yet taken by a slow client before its stream is closed: memory per stream."),
   rosterItems: positive.default(2_000).describe("Contacts in one roster."),
+  pendingRequests: positive
+    .default(200)
+    .describe("Subscription requests of strangers that wait for one user's answer; more are dropped."),
   nameCharacters: positive.default(1_023).describe("Characters of a contact's name, and of a group's."),
   groupsPerItem: positive.default(64).describe("Groups of one contact."),
   offlineMessages: positive
@@ -119,7 +139,22 @@ export const limits = z.strictObject({
   eventStreams: positive.default(1_000).describe("Open event streams (SSE) of the HTTP binding in all."),
 });
 
-export const gatewayDomain = z.strictObject({});
+export const gatewayDomain = z.strictObject({
+  addressForm: z
+    .enum(["rfc3922", "xep0106"])
+    .default("rfc3922")
+    .describe(
+      "How a JID carries & ' / of a foreign name: #26; #27; #2f; (RFC 3922), or \\26 \\27 \\2f as in XEP-0106, which has " +
+        "seven more. Choose before such names are in use.",
+    ),
+  statusForms: z
+    .enum(["all", "im"])
+    .default("all")
+    .describe(
+      "How PIDF says away, dnd, xa and chat: as im:im, RPID activities and a jabber:client show, so that every watcher " +
+        "understands one of them, or as im:im alone.",
+    ),
+});
 
 export const gateway = z.strictObject({
   domains: z
@@ -147,7 +182,7 @@ const log = z.strictObject({
   level: z
     .enum(["silent", "error", "warn", "info", "debug"])
     .default("info")
-    .describe("What is logged, to standard error. Passwords never; message bodies at debug only."),
+    .describe("What is logged, to standard error. Passwords, tokens and messages at no level."),
 });
 
 /** The whole configuration, as an embedder or a file gives it. */

@@ -70,6 +70,7 @@ export async function connectAdmin(path: string): Promise<Admin | undefined> {
     addPresentity: (address, settings) => ask(path, "addPresentity", [address, settings]),
     listPresentities: (domain) => ask(path, "listPresentities", [domain]),
     deletePresentity: (address) => ask(path, "deletePresentity", [address]),
+    listAudit: (limit) => ask(path, "listAudit", [limit]),
   };
 }
 
@@ -104,7 +105,7 @@ async function answer(admin: Admin, incoming: IncomingMessage, response: ServerR
     send(response, 200, { value: value ?? null });
   } catch (error) {
     if (error instanceof AdminError) return refuse(response, 409, error.code, error.message);
-    log.error({ error }, "control-call-failed");
+    log.error({ err: error }, "control-call-failed");
     refuse(response, 500, "failed", "the server could not do this; its log says why");
   }
 }

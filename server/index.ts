@@ -6,9 +6,13 @@ import type { Admin } from "./admin.ts";
 import { ClientToServer } from "./c2s.ts";
 import { type Composition, compose, type ServerParts } from "./compose.ts";
 import { type Config, type ConfigInput, parseConfig } from "./config.ts";
+import { healthProblems } from "./health.ts";
 import { createHttpListener, type HttpListener } from "./http/listener.ts";
 import type { Jid } from "./jid.ts";
+import { Monitor } from "./metrics/monitor.ts";
+import { VERSION } from "./version.ts";
 
+export { FolderLockedError } from "../storage/folder-lock.ts";
 export type { Store } from "../storage/store.ts";
 export { AccountError } from "./accounts/account-error.ts";
 export type { Authenticator, PlainVerdict, ScramKeys, ScramSource } from "./accounts/authenticator.ts";
@@ -43,7 +47,10 @@ export interface BalconyServer extends EventEmitter<ServerEvents> {
   readonly admin: Admin;
   readonly addresses: Addresses;
   readonly certificate: { readonly fingerprintSha256: string; readonly selfSigned: boolean; readonly notAfter: Date };
-  /** Opens the sockets. Rejects with ListenError, and nothing is left open then. */
+  /**
+   * Locks the data folder and opens the sockets. Rejects with FolderLockedError (another server runs on it) or ListenError;
+   * nothing is left open then.
+   */
   start(): Promise<void>;
   /** Closes every stream with system-shutdown, then the store; no timer or handle is left. May be called twice. */
   stop(): Promise<void>;
@@ -65,6 +72,7 @@ class Balcony extends EventEmitter<ServerEvents> implements BalconyServer {
   readonly #parts: Composition;
   readonly #c2s: ClientToServer;
   #http: HttpListener | undefined;
+  #monitor: Monitor | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor(config: Config, parts: Composition) {
@@ -93,20 +101,44 @@ class Balcony extends EventEmitter<ServerEvents> implements BalconyServer {
   async start(): Promise<void> {
     const { http } = this.config;
     try {
+      this.#parts.lock();
       await this.#parts.gateway.start();
-      if (http.port !== null) {
-        const { certificate, core } = this.#parts;
-        const secureContext = http.tls ? () => createSecureContext(certificate.current.secureContext) : undefined;
-        this.#http = createHttpListener({ config: this.config, secureContext, log: core.log, clock: core.clock });
-        await this.#parts.gateway.http.register(this.#http.app);
-        await this.#http.start(http.addresses, http.port);
-      }
+      if (http.port !== null) await this.#startHttp(http.port);
       await this.#c2s.start();
     } catch (error) {
       await this.stop();
       throw error;
     }
-    this.#parts.core.log.info({ ...this.addresses, domain: this.config.domain }, "started");
+    const { log } = this.#parts.core;
+    log.info({ ...this.addresses, domain: this.config.domain, version: VERSION, pid: process.pid }, "started");
+  }
+
+  async #startHttp(port: number): Promise<void> {
+    const { addresses, tls, metrics } = this.config.http;
+    const { certificate, core, gateway } = this.#parts;
+    const { log, clock, counters, sessions, store } = core;
+    const countStreams = () => this.#c2s.countStreams();
+    const listeners = () => ({ ...this.#c2s.listeners, http: this.#http?.sockets });
+    const monitor =
+      metrics === "off"
+        ? undefined
+        : new Monitor({ counters, sessions, gateway, certificate, store, listeners, countStreams });
+    this.#monitor = monitor;
+    this.#http = createHttpListener({
+      config: this.config,
+      secureContext: tls ? () => createSecureContext(certificate.current.secureContext) : undefined,
+      log,
+      clock,
+      counters,
+      health: async () =>
+        this.#stopping === undefined
+          ? healthProblems({ store, clock, listeners: this.#c2s.listeners })
+          : ["the server is stopping"],
+      metrics:
+        metrics === "off" || monitor === undefined ? undefined : { allowed: metrics, text: () => monitor.text() },
+    });
+    await gateway.http.register(this.#http.app);
+    await this.#http.start(addresses, port);
   }
 
   stop(): Promise<void> {
@@ -119,12 +151,16 @@ class Balcony extends EventEmitter<ServerEvents> implements BalconyServer {
     await this.#c2s.stop();
     await this.#parts.gateway.settled();
     await this.#http?.stop();
+    this.#monitor?.stop();
     await this.#parts.close();
     this.#parts.core.log.info({}, "stopped");
   }
 
   async reloadCertificates(): Promise<void> {
-    await this.#parts.certificate.reload();
+    const { fingerprintSha256, notAfter, warnings } = await this.#parts.certificate.reload();
     this.#c2s.useCertificate();
+    const { log } = this.#parts.core;
+    for (const warning of warnings) log.warn({ warning }, "certificate-warning");
+    log.info({ fingerprintSha256, notAfter: new Date(notAfter).toISOString() }, "certificate-reloaded");
   }
 }

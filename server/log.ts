@@ -1,5 +1,6 @@
 // The Logger interface. Balcony is silent unless its embedder or the command line passes one (pino fits as it is).
 
+/** An error stands under `err`: there pino, too, writes its stack. Never a password, a token or a message. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
 export interface Logger {

@@ -23,6 +23,7 @@ export const NS = {
   time: "urn:xmpp:time", // XEP-0202
   ping: "urn:xmpp:ping", // XEP-0199
   saslChannelBinding: "urn:xmpp:sasl-cb:0", // XEP-0440
+  streamLimits: "urn:xmpp:stream-limits:0", // XEP-0478
   hints: "urn:xmpp:hints", // XEP-0334
   offline: "msgoffline", // XEP-0160
   e2e: "urn:ietf:params:xml:ns:xmpp-e2e", // RFC 3923

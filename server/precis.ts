@@ -1,5 +1,6 @@
 // PRECIS string classes and the two profiles XMPP addresses use (RFC 8264; RFC 8265 sections 3.3 and 4.2).
 
+import { domainToASCII } from "node:url";
 import bidiFactory from "bidi-js";
 import { ok, type Result, refuse } from "./result.ts";
 
@@ -20,7 +21,6 @@ const OTHER_LETTER_DIGIT_SPACE_SYMBOL_PUNCTUATION =
   /^[\p{Lt}\p{Nl}\p{No}\p{Me}\p{Zs}\p{Sm}\p{Sc}\p{Sk}\p{So}\p{Pc}\p{Pd}\p{Ps}\p{Pe}\p{Pi}\p{Pf}\p{Po}]$/u;
 const UNASSIGNED = /^\p{Cn}$/u;
 const IGNORABLE = /^[\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}]$/u;
-const VIRAMA_BEFORE = /\p{Mn}$/u;
 const ASCII_ONLY = /^[\x20-\x7e]*$/;
 
 // RFC 8264 section 8: the derived property value of one code point.
@@ -40,47 +40,71 @@ function propertyOf(char: string, cp: number): Property {
   return "DISALLOWED";
 }
 
-// RFC 5892 appendix A, as RFC 8264 section 9.5 takes it over.
-function contextAllows(cp: number, before: string, after: string, whole: string): boolean {
-  switch (cp) {
-    case 0x200c: // ZERO WIDTH NON-JOINER: only the virama rule; the joining-type rule needs tables that nobody types into a JID
-    case 0x200d:
-      return VIRAMA_BEFORE.test(before) && isVirama(before);
-    case 0xb7: // MIDDLE DOT
-      return before.endsWith("l") && after.startsWith("l");
-    case 0x375:
-      return /^\p{Script=Greek}/u.test(after);
-    case 0x5f3:
-    case 0x5f4:
-      return /\p{Script=Hebrew}$/u.test(before);
-    case 0x30fb:
-      return /[\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Han}]/u.test(whole);
-    default: // Arabic-Indic digits must not be mixed with extended ones
-      return cp <= 0x669 ? !/[\u06f0-\u06f9]/.test(whole) : !/[\u0660-\u0669]/.test(whole);
+// RFC 5892 appendix A. Only the neighbours are looked at, and the whole once, or a long text would take the square of its
+// length.
+class Context {
+  readonly #whole: string;
+  #kana: boolean | undefined;
+  #arabicDigits: boolean | undefined;
+  #extendedDigits: boolean | undefined;
+
+  constructor(whole: string) {
+    this.#whole = whole;
+  }
+
+  /** @param at where the code point stands, in UTF-16 code units */
+  allows(cp: number, at: number): boolean {
+    const before = this.#whole.slice(Math.max(0, at - NEIGHBOURS), at);
+    const after = this.#whole.slice(at + 1, at + 1 + NEIGHBOURS); // all of them are in the basic plane
+    switch (cp) {
+      case 0x200c:
+      case 0x200d:
+        return joinerAllowed(cp, before, after);
+      case 0xb7: // MIDDLE DOT
+        return before.endsWith("l") && after.startsWith("l");
+      case 0x375: // GREEK LOWER NUMERAL SIGN (KERAIA)
+        return /^\p{Script=Greek}/u.test(after);
+      case 0x5f3: // HEBREW PUNCTUATION GERESH, GERSHAYIM
+      case 0x5f4:
+        return /\p{Script=Hebrew}$/u.test(before);
+      case 0x30fb: // KATAKANA MIDDLE DOT
+        this.#kana ??= /[\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Han}]/u.test(this.#whole);
+        return this.#kana;
+    }
+    // Arabic-Indic digits must not be mixed with extended ones.
+    if (cp <= 0x669) {
+      this.#extendedDigits ??= /[\u06f0-\u06f9]/.test(this.#whole);
+      return !this.#extendedDigits;
+    }
+    this.#arabicDigits ??= /[\u0660-\u0669]/.test(this.#whole);
+    return !this.#arabicDigits;
   }
 }
 
-const VIRAMAS =
-  /[\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d3b\u0d3c\u0d4d\u0dca\u0e3a\u0eba\u0f84\u1039\u103a\u1714\u1734\u17d2\u1a60\u1b44\u1baa\u1bab\u1bf2\u1bf3\u2d7f\ua806\ua8c4\ua953\ua9c0\uaaf6\uabed]$/;
+const NEIGHBOURS = 20;
 
-function isVirama(before: string): boolean {
-  return VIRAMAS.test(before);
+// RFC 5892 appendix A.1 and A.2: behind a virama, or (the non-joiner) between letters that join. Node has the tables for
+// that inside its IDNA functions alone, and they refuse a label with a joiner out of place (UTS #46 CheckJoiners).
+function joinerAllowed(cp: number, before: string, after: string): boolean {
+  const left = (/[\p{L}\p{M}]*$/u.exec(before)?.[0] ?? "").replace(/^\p{M}+/u, "");
+  const right = cp === 0x200c ? (/^[\p{L}\p{M}]*/u.exec(after)?.[0] ?? "") : "";
+  return left !== "" && domainToASCII(left + String.fromCharCode(cp) + right) !== "";
 }
 
 function checkClass(text: string, freeform: boolean): Result<string> {
+  let context: Context | undefined;
   let index = 0;
   for (const char of text) {
     const cp = char.codePointAt(0) as number;
-    const end = index + char.length;
     if (cp >= 0xd800 && cp <= 0xdfff) return refuse("a lone surrogate is no character");
     const property = cp === 0x20 ? "FREE_PVAL" : propertyOf(char, cp);
-    const allowed =
-      property === "PVALID" ||
-      (property === "FREE_PVAL" && freeform) ||
-      ((property === "CONTEXTJ" || property === "CONTEXTO") &&
-        contextAllows(cp, text.slice(0, index), text.slice(end), text));
+    let allowed = property === "PVALID" || (property === "FREE_PVAL" && freeform);
+    if (property === "CONTEXTJ" || property === "CONTEXTO") {
+      context ??= new Context(text);
+      allowed = context.allows(cp, index);
+    }
     if (!allowed) return refuse(`U+${cp.toString(16).toUpperCase().padStart(4, "0")} is not allowed here`);
-    index = end;
+    index += char.length;
   }
   return ok(text);
 }
@@ -96,10 +120,21 @@ function bidiClass(char: string): string {
   return bidi.getBidiCharTypeName(char);
 }
 
-// RFC 5893 section 2, the Bidi Rule, with the Unicode classes that bidi-js carries.
-function satisfiesBidiRule(text: string): boolean {
+/** Whether a text has right-to-left characters, and so the Bidi Rule to follow (RFC 5893 section 1.4). */
+export function isRightToLeft(text: string): boolean {
+  return !ASCII_ONLY.test(text) && Array.from(text, bidiClass).some(isRightToLeftClass);
+}
+
+function isRightToLeftClass(type: string): boolean {
+  return type === "R" || type === "AL" || type === "AN";
+}
+
+/**
+ * The Bidi Rule, with the Unicode classes that bidi-js carries; also for a left-to-right label beside right-to-left ones.
+ * Source: RFC 5893 section 2.
+ */
+export function satisfiesBidiRule(text: string): boolean {
   const types = Array.from(text, bidiClass);
-  if (!types.some((type) => type === "R" || type === "AL" || type === "AN")) return true; // no right-to-left text
   const first = types[0];
   const trimmed = types.slice(0, types.findLastIndex((type) => type !== "NSM") + 1);
   const last = trimmed.at(-1);
@@ -114,8 +149,17 @@ function satisfiesBidiRule(text: string): boolean {
   return types.every((type) => legal.has(type)) && (last === "L" || last === "EN");
 }
 
-function mapWidth(text: string): string {
+/** Fullwidth and halfwidth code points to their decompositions. Source: RFC 8265 section 3.3.1. */
+export function mapWidth(text: string): string {
   return text.replace(/[\u3000\uff01-\uffee]/g, (char) => char.normalize("NFKC"));
+}
+
+/**
+ * Lower case, letter by letter: a capital sigma is a small sigma wherever it stands, and a final one its own letter, as
+ * the examples of RFC 7622 section 3.5 and RFC 8265 section 3.5 have it.
+ */
+export function mapCase(text: string): string {
+  return text.replaceAll("\u03a3", "\u03c3").toLowerCase();
 }
 
 /**
@@ -127,10 +171,10 @@ export function usernameCaseMapped(text: string): Result<string> {
   if (ASCII_ONLY.test(text)) {
     return text.includes(" ") ? refuse("U+0020 is not allowed here") : ok(text.toLowerCase());
   }
-  const mapped = mapWidth(text).toLowerCase().normalize("NFC");
+  const mapped = mapCase(mapWidth(text)).normalize("NFC");
   const checked = checkClass(mapped, false);
   if (!checked.ok) return checked;
-  return satisfiesBidiRule(mapped) ? checked : refuse("it mixes text directions (RFC 5893)");
+  return !isRightToLeft(mapped) || satisfiesBidiRule(mapped) ? checked : refuse("it mixes text directions (RFC 5893)");
 }
 
 /** Only code points of the IdentifierClass, as they stand. Source: RFC 8264 section 4.2. */

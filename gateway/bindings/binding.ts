@@ -14,7 +14,7 @@ import type {
 } from "../../storage/store.ts";
 import type { Status } from "../operations.ts";
 
-/** The `failure` response of an operation, as the XMPP error that it maps to (mapping.md section 8.3). */
+/** The `failure` response of an operation, as the XMPP error that it maps to (RFC 3922 section 6.1.3). */
 export type Failure = StanzaError;
 
 /** Like RFC 3903 section 6: the entity tag of what now stands, and the granted time. */
@@ -129,6 +129,8 @@ export type OutboundOperation =
       readonly transId: string;
       readonly source: Jid;
       readonly destination: Jid;
+      /** How often it may yet be relayed (RFC 3860 section 3.4.2). */
+      readonly maxForwards: number;
       /** A whole Message/CPIM object, its outer MIME block included; UTF-8. */
       readonly object: Buffer;
     }
@@ -153,6 +155,8 @@ export type OutboundOperation =
       readonly target: Jid;
       readonly watcher: Jid;
       readonly reason: "cancelled" | "denied" | "expired" | "gone";
+      /** Of the user's word that ended it, where it was one. */
+      readonly transId?: string;
     }
   | {
       readonly kind: "response";

@@ -163,8 +163,8 @@ export class Accounts implements Authenticator {
         return current !== undefined && sameHash(current, account) && store.setCredentials(localpart, credentials);
       });
       if (upgraded) this.#log.info({ localpart }, "account-upgraded-to-scram");
-    } catch (error) {
-      this.#log.warn({ localpart, error }, "account-upgrade-failed");
+    } catch (err) {
+      this.#log.warn({ localpart, err }, "account-upgrade-failed");
     }
   }
 

@@ -44,12 +44,19 @@ const keyFile = z.object({ current: z.string(), keys: z.record(z.string(), z.bas
 /**
  * Opens the key file, making it at first use.
  * @param path null: a key of this process only, for the memory store
- * Errors: SealError for a file that is no key file; file system errors as they come.
+ * @param inUse there are accounts already, so that a new key would shut them out: a missing file is an error
+ * Errors: SealError for a file that is no key file, or missing; file system errors as they come.
  */
-export async function openSeal(path: string | null): Promise<Seal> {
+export async function openSeal(path: string | null, inUse = false): Promise<Seal> {
   if (path === null) return sealWith(newRing());
   const existing = await readRing(path);
   if (existing !== undefined) return sealWith(existing);
+  if (inUse) {
+    throw new SealError(
+      `${path} is missing, and no password in the database can be verified without it; restore it from a backup, ` +
+        "or set another storage.path and make the accounts anew",
+    );
+  }
   const made = newRing();
   await mkdir(dirname(path), { recursive: true });
   // Two processes may start at once: the link of one fails, and both then use the file of the other.
@@ -125,7 +132,7 @@ async function readRing(path: string): Promise<Ring | undefined> {
     text = await readFile(path, "utf8");
   } catch (error) {
     if (isErrno(error, "ENOENT")) return undefined;
-    throw error;
+    throw Object.assign(error as Error, { path }); // Node leaves it out where the file is a folder
   }
   const parsed = keyFile.safeParse(parseJson(text));
   const keys = new Map(

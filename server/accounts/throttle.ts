@@ -31,7 +31,7 @@ export function createThrottle(settings: Settings, clock: Clock): Throttle {
   const addresses = new Buckets(settings, clock);
   const accounts = new Buckets(settings, clock);
   const keyOf = (address: string): string | undefined => {
-    const plain = V4_MAPPED.exec(address)?.[1] ?? address.replace(/%.*$/, "");
+    const plain = plainAddress(address);
     return isTrusted(trusted, plain) ? undefined : addressKey(plain);
   };
   return {
@@ -46,6 +46,15 @@ export function createThrottle(settings: Settings, clock: Clock): Throttle {
       return key === undefined ? 0 : addresses.delayOfNext(key);
     },
   };
+}
+
+/** What counts as one address of a peer: `addressKey` of what a socket says. */
+export function networkOf(address: string): string {
+  return addressKey(plainAddress(address));
+}
+
+function plainAddress(address: string): string {
+  return V4_MAPPED.exec(address)?.[1] ?? address.replace(/%.*$/, "");
 }
 
 /** The address itself, or for IPv6 its /64: one customer has all of it. */

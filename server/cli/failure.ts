@@ -27,6 +27,7 @@ const MADE_FOR_PEOPLE = new Set([
   "ConfigError",
   "ControlError",
   "ControlPathError",
+  "FolderLockedError",
   "CertificateError",
   "ListenError",
   "SealError",
@@ -58,7 +59,7 @@ function explain(error: unknown, verbose: boolean): string {
   if (MADE_FOR_PEOPLE.has(error.name)) return error.message;
   const { code = "", path } = error as NodeJS.ErrnoException;
   const known = SYSTEM_ERRORS[code];
-  if (known !== undefined && path !== undefined) return `${path}: ${known}`;
+  if (known !== undefined) return path === undefined ? known : `${path}: ${known}`; // Node does not say which file it wrote
   const [first = error.name] = error.message.split("\n");
   return verbose ? first : `${first} (unexpected; --verbose shows more)`;
 }

@@ -5,16 +5,27 @@ import type { Config } from "../config.ts";
 import type { Logger } from "../log.ts";
 import { visible } from "./output.ts";
 
-/** Written at once, so that the last line before a crash is there. */
-export function createLogger(level: Config["log"]["level"], terminal: boolean): Logger {
+/**
+ * Errors stand under `err`, with their stack. Written at once, so that the last line before a crash is there.
+ * @param out in place of standard error, for JSON
+ */
+export function createLogger(level: Config["log"]["level"], terminal: boolean, out?: DestinationStream): Logger {
   const options: LoggerOptions = {
     level,
     base: null,
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
-    serializers: { err: stdSerializers.err, error: stdSerializers.err, cause: stdSerializers.err },
+    serializers: { err: errorFields },
   };
-  return pino(options, terminal ? forPeople(process.stderr) : pino.destination({ dest: 2, sync: true }));
+  return pino(options, out ?? (terminal ? forPeople(process.stderr) : pino.destination({ dest: 2, sync: true })));
+}
+
+// Not what else an error may carry: a validator's has the input in it.
+function errorFields(error: unknown): unknown {
+  if (!(error instanceof Error)) return String(error);
+  const { type, message, stack } = stdSerializers.err(error);
+  const { code } = error as NodeJS.ErrnoException;
+  return { type, message, stack, ...(code !== undefined && { code }) };
 }
 
 /** Takes pino's JSON lines and writes `12:03:04 info  session-bound jid=juliet@localhost/balcony`. */

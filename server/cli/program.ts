@@ -24,6 +24,10 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     summary: "add, list or delete the gateway's foreign entities",
     load: async () => (await import("./presentity.ts")).definePresentity,
   },
+  audit: {
+    summary: "print who logged in, and what was changed",
+    load: async () => (await import("./audit.ts")).defineAudit,
+  },
   config: { summary: "check the configuration", load: async () => (await import("./config.ts")).defineConfig },
   doctor: {
     summary: "look whether all is well, and say what to do",

@@ -30,20 +30,24 @@ Examples:
 async function run(options: CommonOptions): Promise<void> {
   const { loadConfigFile } = await import("./config-file.ts");
   const { createServer } = await import("../index.ts");
+  const { parseConfig } = await import("../config.ts");
+  const { refuseLockedFolder } = await import("../../storage/folder-lock.ts");
   const { createLogger } = await import("./logger.ts");
   const env = options.verbose ? { ...process.env, BALCONY_LOG_LEVEL: "debug" } : process.env;
   const { config, source, variables } = loadConfigFile(options.config, env);
   const logger = createLogger(config.log?.level ?? "info", process.stderr.isTTY === true);
-  process.on("uncaughtException", (error) => {
-    logger.error({ error }, "crashed");
+  process.on("uncaughtException", (err) => {
+    logger.error({ err }, "crashed");
     process.exit(1);
   });
+  // start() takes the lock; but before that the store is opened, and a newer schema would be made of an older server's.
+  refuseLockedFolder(parseConfig(config).storage.path);
   const server = await createServer(config, { logger });
   const asked = stopAsked(logger, () => void reload(server, logger));
   try {
-    const control = await openControl(server, logger);
+    await server.start();
+    const control = await openControl(server, logger); // behind the lock: a socket found here is nobody's
     try {
-      await server.start();
       const { welcome } = await import("./welcome.ts");
       const given = options.config === undefined ? "" : ` --config ${shellWord(options.config)}`;
       welcome(server, { program: howToCall(), arguments: given, source, variables }).forEach(print);
@@ -71,8 +75,6 @@ async function openControl(server: BalconyServer, logger: Logger): Promise<{ clo
 async function reload(server: BalconyServer, logger: Logger): Promise<void> {
   try {
     await server.reloadCertificates();
-    const { fingerprintSha256, notAfter } = server.certificate;
-    logger.info({ fingerprintSha256, notAfter }, "certificate-reloaded");
   } catch (error) {
     logger.error({ reason: (error as Error).message }, "certificate-not-reloaded");
   }

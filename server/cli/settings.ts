@@ -13,6 +13,8 @@ export type Setting = {
   /** For "must be ..." */
   readonly allowed: string;
   readonly description: string;
+  /** Of kind "names": the settings of each, `DOMAIN` in the path standing for the name. They have no variables. */
+  readonly each: readonly Setting[];
 };
 
 /** In the schema's order. */
@@ -41,6 +43,10 @@ function settingAt(node: JsonSchema, path: readonly string[]): Setting {
     default: node.default,
     allowed: allowed(node),
     description: node.description ?? "",
+    each:
+      typeof node.additionalProperties === "object"
+        ? settingsUnder(node.additionalProperties, [...path, "DOMAIN"])
+        : [],
   };
 }
 

@@ -1,8 +1,12 @@
 // Administration by the command line: through the server that runs on the data folder, else on its database directly.
 
+import { setTimeout as delay } from "node:timers/promises";
 import type { Admin } from "../admin.ts";
 import type { Config } from "../config.ts";
 import { Failure } from "./failure.ts";
+
+const ATTEMPTS = 50;
+const ATTEMPT_MS = 100;
 
 /** The options that every command has. */
 export type CommonOptions = { readonly config?: string; readonly verbose?: boolean };
@@ -19,7 +23,7 @@ export async function withAdmin<T>(
   if (config.storage.path === ":memory:") {
     throw new Failure("storage.path is :memory:, so nothing would be kept; set it to a folder");
   }
-  const running = await connectRunning(config.storage.path);
+  const running = await findRunning(config.storage.path);
   if (running !== undefined) return act(running, config);
   const { createServer } = await import("../index.ts");
   const server = await createServer(input);
@@ -28,6 +32,31 @@ export async function withAdmin<T>(
   } finally {
     await server.stop();
   }
+}
+
+// A server that is starting or stopping holds the lock but has no control socket; that does not last long.
+async function findRunning(dataFolder: string): Promise<Admin | undefined> {
+  const { FolderLockedError, refuseLockedFolder } = await import("../../storage/folder-lock.ts");
+  for (let attempts = 1; ; attempts += 1) {
+    const running = await connectRunning(dataFolder);
+    if (running !== undefined) return running;
+    try {
+      refuseLockedFolder(dataFolder);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof FolderLockedError)) throw error;
+      if (attempts === ATTEMPTS) throw withoutSocket(error.pid, dataFolder);
+      await delay(ATTEMPT_MS);
+    }
+  }
+}
+
+// Beside a server that knows nothing of it a change would be half done: sessions go on, rosters in memory are older.
+function withoutSocket(pid: number | undefined, dataFolder: string): Failure {
+  const who = pid === undefined ? "a program" : `process ${pid}`;
+  return new Failure(
+    `${who} runs a server on ${dataFolder} that takes no commands: it was embedded; use its admin calls, or stop it first`,
+  );
 }
 
 /** The Admin of the server that runs on this data folder; undefined: none does. */

@@ -46,6 +46,10 @@ export const CALLS: Calls = {
     ),
   },
   deletePresentity: { takes: z.tuple([text]), answers: nothing },
+  listAudit: {
+    takes: z.tuple([z.number()]),
+    answers: z.array(z.object({ at: z.number(), event: text, account: text, address: text, detail: text })),
+  },
 };
 
 /** One call: the body of a POST request. */

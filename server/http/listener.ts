@@ -9,7 +9,9 @@ import Fastify, { type FastifyInstance } from "fastify";
 import { type Clock, systemClock } from "../clock.ts";
 import type { Config } from "../config.ts";
 import type { Logger } from "../log.ts";
-import { ConnectionCounter, Listener } from "../transport/listener.ts";
+import type { Counters } from "../metrics/counters.ts";
+import { ConnectionCounter, Listener, plainAddress } from "../transport/listener.ts";
+import { addHealth, addMetrics, type HealthCheck, type MetricsOptions } from "./operations.ts";
 import {
   httpProblem,
   notFoundHandler,
@@ -24,6 +26,7 @@ const MAX_PATH_PARAMETER = 12_288; // three address parts of 1023 octets, each p
 const KEEP_ALIVE_MS = 30_000;
 const SILENT_CONNECTION_MS = 120_000;
 const DRAIN_MS = 5_000;
+const REFUSAL_LOG_MS = 10_000;
 
 export type HttpListenerOptions = {
   readonly config: Pick<Config, "limits">;
@@ -31,6 +34,11 @@ export type HttpListenerOptions = {
   readonly secureContext: (() => SecureContext) | undefined;
   readonly log: Logger;
   readonly clock?: Clock;
+  readonly counters?: Pick<Counters, "httpResponses">;
+  /** Asked for /healthz. Left out: it is well whenever it answers. */
+  readonly health?: HealthCheck;
+  /** Left out: there is no /metrics. */
+  readonly metrics?: MetricsOptions | undefined;
 };
 
 export interface HttpListener {
@@ -38,6 +46,8 @@ export interface HttpListener {
   readonly app: FastifyInstance;
   /** The port in use, once started. */
   readonly port: number;
+  /** Its sockets, for whoever counts them. */
+  readonly sockets: Pick<Listener, "accepted" | "refused" | "connections">;
   /**
    * Opens the port on every address; with port 0 the first chooses. Throws ListenError, its message says what to do,
    * and whatever a plugin of `app` throws; the listener cannot be started again.
@@ -50,6 +60,9 @@ export interface HttpListener {
 export function createHttpListener(options: HttpListenerOptions): HttpListener {
   const { config, secureContext, log, clock = systemClock() } = options;
   const app = createApp(config.limits, log);
+  watchResponses(app, log, options.counters);
+  addHealth(app, options.health ?? (async () => []));
+  if (options.metrics !== undefined) addMetrics(app, options.metrics);
   const sockets = new Listener(log);
   const counter = new ConnectionCounter(config.limits);
   const handshakeMs = config.limits.handshakeTimeoutSeconds * 1000;
@@ -61,8 +74,19 @@ export function createHttpListener(options: HttpListenerOptions): HttpListener {
     else shakeHands(socket, secureContext(), clock, handshakeMs, (secure) => app.server.emit("connection", secure));
   }
 
+  let refusalLoggedAt = Number.NEGATIVE_INFINITY;
+  function refused(socket: Socket, limit: string): void {
+    socket.destroy();
+    // What floods the port must not flood the log, too.
+    if (Math.abs(clock.now() - refusalLoggedAt) < REFUSAL_LOG_MS) return;
+    refusalLoggedAt = clock.now();
+    const address = plainAddress(socket.remoteAddress);
+    log.warn({ address, limit: `limits.${limit}`, refused: sockets.refused }, "http-connections-refused");
+  }
+
   return {
     app,
+    sockets,
     get port() {
       return sockets.port;
     },
@@ -70,7 +94,7 @@ export function createHttpListener(options: HttpListenerOptions): HttpListener {
       await app.ready();
       app.server.emit("listening"); // Node begins to watch its header and request timeouts at this event
       try {
-        await sockets.open("http", addresses, port, counter, connected);
+        await sockets.open("http", addresses, port, counter, { connected, refused });
       } catch (error) {
         await app.close();
         throw error;
@@ -115,7 +139,6 @@ function createApp(limits: Config["limits"], log: Logger): FastifyInstance {
   });
   app.setErrorHandler(problemHandler(log, limits.httpBodyBytes));
   app.setNotFoundHandler(notFoundHandler);
-  app.get("/healthz", async () => ({ status: "ok" }));
   return app;
 }
 
@@ -134,6 +157,7 @@ function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
     `Content-Type: ${PROBLEM_TYPE}`,
     `Content-Length: ${Buffer.byteLength(body)}`,
     "Connection: close",
+    ...Object.entries(SECURITY_HEADERS).map(([name, value]) => `${name}: ${value}`),
   ];
   if (error.code !== "ECONNRESET" && socket.writable) socket.write(`${head.join("\r\n")}\r\n\r\n${body}`);
   socket.destroySoon();
@@ -158,21 +182,41 @@ function shakeHands(
   });
 }
 
-/** Counts the requests that have no complete response yet. */
+// The route's pattern, not the path: that may hold addresses.
+function watchResponses(app: FastifyInstance, log: Logger, counters: HttpListenerOptions["counters"]): void {
+  app.addHook("onResponse", async (request, reply) => {
+    const digit = Math.trunc(reply.statusCode / 100);
+    if (counters !== undefined) counters.httpResponses[digit] = (counters.httpResponses[digit] ?? 0) + 1;
+    const { method, routeOptions, ip } = request;
+    const fields = { method, route: routeOptions.url, status: reply.statusCode, address: plainAddress(ip) };
+    if (reply.statusCode === 401) log.info(fields, "http-unauthorized");
+    else log.debug(fields, "http-request");
+  });
+}
+
+/**
+ * Counts the requests that have no complete response yet, by connection: a response that waits for its turn behind another
+ * one is told nothing when the connection closes.
+ */
 function countRequests(app: FastifyInstance): { finished(clock: Clock, timeoutMs: number): Promise<void> } {
-  let open = 0;
+  const open = new Map<Socket, number>();
   let none = (): void => {};
-  app.server.on("request", (_request, response) => {
-    open += 1;
-    response.once("close", () => {
-      open -= 1;
-      if (open === 0) none();
-    });
+  const settle = (socket: Socket, left: number): void => {
+    if (left > 0) open.set(socket, left);
+    else open.delete(socket);
+    if (open.size === 0) none();
+  };
+  app.server.on("connection", (socket: Socket) => {
+    socket.once("close", () => settle(socket, 0));
+  });
+  app.server.on("request", ({ socket }, response) => {
+    open.set(socket, (open.get(socket) ?? 0) + 1);
+    response.once("close", () => settle(socket, (open.get(socket) ?? 0) - 1));
   });
   return {
     finished: (clock, timeoutMs) =>
       new Promise((resolve) => {
-        if (open === 0) return resolve();
+        if (open.size === 0) return resolve();
         const timer = clock.after(timeoutMs, resolve);
         none = () => {
           timer.cancel();

@@ -8,8 +8,17 @@ import type { Logger } from "../log.ts";
 
 export const PROBLEM_TYPE = "application/problem+json";
 
-/** Of every response: nothing here is to be guessed at, framed or kept. */
-export const SECURITY_HEADERS = { "x-content-type-options": "nosniff", "cache-control": "no-store" } as const;
+/**
+ * Of every response: nothing here is to be guessed at, framed, run, passed on or kept. No Strict-Transport-Security: it would
+ * bind every port of the host, other programs' too; and no CORS headers: no page of another origin may read an answer.
+ */
+export const SECURITY_HEADERS = {
+  "x-content-type-options": "nosniff",
+  "cache-control": "no-store",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "referrer-policy": "no-referrer",
+  "cross-origin-resource-policy": "same-origin",
+} as const;
 
 /** The problem type is always "about:blank", hence left out (RFC 9457 section 4.2.1). */
 export type Problem = {

@@ -44,7 +44,8 @@ export const disco = defineModule({
         name: "query",
         to: ["account"],
         allow: "subscriber",
-        handle: (request) => unknownNode(request) ?? result(new Element("query", { xmlns: NS.discoItems })),
+        refusal: nothing, // section 8: a MUST, whether there is such an account or not
+        handle: (request) => unknownNode(request) ?? nothing(request),
       },
     ],
   }),
@@ -62,6 +63,11 @@ function info(request: IqRequest, host: Host, target: IqTarget): IqReply {
   else query.c("identity", { category: "account", type: "registered" });
   for (const feature of host.features(target)) query.c("feature", { var: feature });
   return result(query);
+}
+
+function nothing({ payload }: IqRequest): IqReply {
+  const node = attr(payload, "node"); // section 3.2: mirrored
+  return result(new Element("query", { xmlns: NS.discoItems, ...(node === undefined ? {} : { node }) }));
 }
 
 function items(request: IqRequest, host: Host): IqReply {

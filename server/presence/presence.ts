@@ -9,7 +9,8 @@ import { isPendingIn, isWatching, watches } from "../roster/subscription.ts";
 import type { Core, RouteOutcome, RouteResult } from "../router/routing.ts";
 import { isLocalUser } from "../router/routing.ts";
 import type { Session } from "../session/session.ts";
-import { attr, presence, presencePriority, withAttrs } from "../stanza.ts";
+import { attr, child, presence, presencePriority, textOf, withAttrs } from "../stanza.ts";
+import { withChildren } from "../xml/serialize.ts";
 import { SharedPresence } from "./shared-presence.ts";
 
 export class Presence {
@@ -24,7 +25,7 @@ export class Presence {
   // ---- what a client sends
 
   /** Presence without `to` and without type: initial (section 4.2.2) or a change (section 4.4.2). */
-  async available(session: Session, stanza: Element): Promise<RouteOutcome> {
+  async available(session: Session, said: Element): Promise<RouteOutcome> {
     const owner = session.jid.bareString;
     const roster = await this.#core.rosters.load(owner);
     if (this.#core.sessions.get(session.jid) !== session) {
@@ -33,34 +34,41 @@ export class Presence {
     }
     const initial = !session.available;
     const couldReceive = session.available && session.priority >= 0;
+    const stanza = withoutOddPriority(said);
     const priority = presencePriority(stanza);
-    if (initial) this.#greet(session, roster);
+    // All in one turn: what changes before it is seen here, and what changes after it is sent to an available resource.
+    const become = (): void => {
+      if (this.#core.sessions.get(session.jid) !== session) return;
+      session.presence = stanza;
+      session.priority = priority;
+      if (initial) this.#greet(session, roster);
+      this.#broadcast(session, stanza, roster);
+      if (initial) this.#deliverRequests(session, roster);
+    };
     // Messages that wait come before any that arrive from now on.
-    if (!couldReceive && priority >= 0)
-      await this.#offline.flush(session, () => this.#become(session, stanza, priority));
-    else this.#become(session, stanza, priority);
-    if (session.presence !== stanza) return undefined;
-    this.#broadcast(session, stanza, roster);
-    if (initial) {
-      this.#deliverRequests(session, roster);
-      await this.#probeComponents(session, roster);
-    }
+    if (!couldReceive && priority >= 0) await this.#offline.flush(session, become);
+    else become();
+    if (initial && session.available) await this.#probeComponents(session, roster);
     return undefined;
   }
 
   /** Presence of type unavailable without `to`, or the end of the session (section 4.5.2). */
   unavailable(session: Session, stanza: Element | undefined): void {
+    const { jid } = session;
+    const shared = new SharedPresence(stanza ?? presence({ type: "unavailable", from: jid.toString() }));
+    let told: (receiver: Jid) => boolean = () => false;
     if (session.available) {
-      const { jid } = session;
       session.presence = undefined;
-      const leaving = stanza ?? presence({ type: "unavailable", from: jid.toString() });
-      const shared = new SharedPresence(leaving);
       const roster = this.#core.rosters.peek(jid.bareString);
       this.#toContacts(shared, jid, roster);
       this.#toOwnResources(shared, jid);
       if (this.#core.sessions.get(jid) === session) session.sendText(shared.textFor(jid.toString()));
+      told = (receiver) => this.#hadBroadcast(receiver, jid, roster);
     }
-    this.#endDirected(session, stanza);
+    // Section 4.6.3: who had directed presence is told of the end, once.
+    const receivers = [...session.directed.values()].filter((receiver) => !told(receiver));
+    session.directed.clear();
+    for (const receiver of receivers) this.#toOne(shared, jid, receiver);
   }
 
   /** Directed presence (section 4.6.3), after it was routed without an error. */
@@ -71,8 +79,13 @@ export class Presence {
       return;
     }
     const item = this.#core.rosters.peek(session.jid.bareString)?.get(to.bareString);
-    // A subscriber hears of the end through the broadcast.
-    if (item === undefined || !watches(item.state)) session.directed.set(key, to);
+    // A subscriber hears of the end through the broadcast, unless there will be none (case 3).
+    if (!session.available || item === undefined || !watches(item.state)) session.directed.set(key, to);
+  }
+
+  /** Whether the resource may direct presence to one more address: all of them must be told of its end. */
+  mayDirect(session: Session, to: Jid): boolean {
+    return session.directed.size < this.#core.limits.rosterItems || session.directed.has(to.toString());
   }
 
   // ---- what reaches a local user
@@ -88,38 +101,40 @@ export class Presence {
 
   /**
    * A probe for a local user. Who may not see the user's presence, and who asks for somebody who does not exist, gets the
-   * same answer. Source: RFC 6121 section 4.3.2.
+   * same answer. Source: RFC 6121 sections 4.3.2 and 4.6.6.
+   * @returns `unsubscribed` for the asker, which is left to the caller: it changes the asker's roster
    */
-  async probed(stanza: Element, from: Jid, to: Jid): Promise<void> {
+  async probed(stanza: Element, from: Jid, to: Jid): Promise<Element | undefined> {
     const item = await this.#core.rosters.item(to.bareString, from.bareString);
-    const own = from.bareString === to.bareString;
-    const id = attr(stanza, "id");
-    const idAttr: Record<string, string> = id === undefined ? {} : { id };
+    const allowed = from.bareString === to.bareString || (item !== undefined && watches(item.state));
     const seen = this.#core.sessions.available(to.bareString);
-    const allowed = own || (item !== undefined && watches(item.state));
-    const directed = seen.filter(
-      (session) => session.directed.has(from.toString()) || session.directed.has(from.bareString),
-    );
-    if (!allowed && directed.length === 0) {
-      this.#reply(presence({ type: "unsubscribed", from: to.bareString, to: from.toString(), ...idAttr }), to);
-      return;
-    }
-    const visible = (allowed ? seen : directed).filter((session) => to.isBare || session.jid.equals(to));
-    if (!to.isBare) {
-      // Only that the resource is available, not more (section 4.3.2).
-      for (const session of visible) {
-        this.#reply(presence({ from: session.jid.toString(), to: from.toString() }), session.jid);
+    if (allowed && to.isBare && seen.length > 0) {
+      for (const session of seen) {
+        this.#reply(withAttrs(session.presence as Element, { to: from.toString() }), session.jid);
       }
-      return;
+      return undefined;
     }
-    if (visible.length === 0) {
-      this.#reply(presence({ type: "unavailable", from: to.bareString, to: from.toString(), ...idAttr }), to);
-      return;
+    let answered = false;
+    // Only that a resource is available, not more: to who asks for that one, and to who had its directed presence.
+    const directed = (session: Session): boolean =>
+      session.directed.has(from.toString()) || session.directed.has(from.bareString);
+    for (const session of this.#core.sessions.of(to.bareString)) {
+      if (!to.isBare && !session.jid.equals(to)) continue;
+      if (!(allowed && session.available) && !directed(session)) continue;
+      this.#reply(presence({ from: session.jid.toString(), to: from.toString() }), session.jid);
+      answered = true;
     }
-    for (const session of visible) {
-      const current = withAttrs(session.presence as Element, { to: from.toString() });
-      this.#reply(current, session.jid);
-    }
+    if (answered || (allowed && !to.isBare)) return undefined;
+    const reply = presence({
+      type: allowed ? "unavailable" : "unsubscribed",
+      from: to.bareString,
+      to: from.toString(),
+    });
+    const id = attr(stanza, "id"); // mirrored (section 4.3.2.1)
+    const answer = id === undefined ? reply : withAttrs(reply, { id });
+    if (!allowed) return answer;
+    this.#reply(answer, to);
+    return undefined;
   }
 
   /** Sends the current presence of all available resources to one contact (section 3.1.5). */
@@ -130,9 +145,12 @@ export class Presence {
     }
   }
 
-  /** Tells one contact that every available resource is gone (sections 3.2.2, 3.3.3). */
+  /** Tells one contact that every resource that it could see is gone (sections 3.2.2, 3.3.3, 4.6.1). */
   sendUnavailable(user: Jid, contact: Jid): void {
-    for (const session of this.#core.sessions.available(user.bareString)) {
+    for (const session of this.#core.sessions.of(user.bareString)) {
+      const directed = [...session.directed].filter(([, receiver]) => receiver.bareString === contact.bareString);
+      for (const [key] of directed) session.directed.delete(key);
+      if (!session.available && directed.length === 0) continue;
       const gone = presence({ type: "unavailable", from: session.jid.toString() });
       this.#toOne(new SharedPresence(gone), session.jid, contact);
     }
@@ -144,12 +162,6 @@ export class Presence {
   }
 
   // ----
-
-  #become(session: Session, stanza: Element, priority: number): void {
-    if (this.#core.sessions.get(session.jid) !== session) return;
-    session.presence = stanza;
-    session.priority = priority;
-  }
 
   // Sections 4.2.2 and 4.3: what a new resource learns of its own account and of the contacts on this server.
   #greet(session: Session, roster: Roster): void {
@@ -205,7 +217,8 @@ export class Presence {
     const to = contact.toString();
     if (isLocalUser(this.#core, contact)) {
       for (const session of this.#core.sessions.of(contact.bareString)) {
-        if (session.available && (contact.isBare || session.jid.equals(contact))) session.sendText(shared.textFor(to));
+        // Section 8.5.3.1: a full JID reaches its resource, available or only connected.
+        if (contact.isBare ? session.available : session.jid.equals(contact)) session.sendText(shared.textFor(to));
       }
       return;
     }
@@ -242,13 +255,11 @@ export class Presence {
     }
   }
 
-  // Section 4.6.3: who had directed presence is told of the end.
-  #endDirected(session: Session, stanza: Element | undefined): void {
-    if (session.directed.size === 0) return;
-    const leaving = new SharedPresence(stanza ?? presence({ type: "unavailable", from: session.jid.toString() }));
-    const receivers = [...session.directed.values()];
-    session.directed.clear();
-    for (const receiver of receivers) this.#toOne(leaving, session.jid, receiver);
+  // Whether the broadcast of `from`'s end has reached an address that also had directed presence.
+  #hadBroadcast(receiver: Jid, from: Jid, roster: Roster | undefined): boolean {
+    const item = roster?.get(receiver.bareString);
+    if (receiver.bareString !== from.bareString && (item === undefined || !watches(item.state))) return false;
+    return receiver.isBare || this.#core.sessions.get(receiver)?.available !== false;
   }
 
   #reply(stanza: Element, from: Jid): void {
@@ -258,7 +269,17 @@ export class Presence {
   // Presence has no answer that a sender waits for; a failure behind it is still a failure to log.
   #detached(outcome: RouteResult): void {
     if (outcome instanceof Promise) {
-      outcome.catch((error: unknown) => this.#core.log.error({ error }, "presence-failed"));
+      outcome.catch((err: unknown) => this.#core.log.error({ err }, "presence-failed"));
     }
   }
+}
+
+// Section 4.7.2.3: a priority that counts as another must be told as that other; none at all says 0.
+function withoutOddPriority(stanza: Element): Element {
+  const priority = child(stanza, "priority");
+  if (priority === undefined || presencePriority(stanza) === Number(textOf(priority))) return stanza;
+  return withChildren(
+    stanza,
+    (stanza.children as (Element | string)[]).filter((node) => node !== priority),
+  );
 }

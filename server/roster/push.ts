@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { Element } from "ltx";
 import type { RosterItem } from "../../storage/store.ts";
 import { NS } from "../namespaces.ts";
+import type { Session } from "../session/session.ts";
 import type { Sessions } from "../session/sessions.ts";
 import { isPendingOut, subscriptionAttribute } from "./subscription.ts";
 
@@ -31,7 +32,13 @@ export function rosterPush(to: string, item: Element, version: number): Element 
   return iq;
 }
 
-/** Tells every interested resource of the owner; an item that is not in the roster is told as removed. */
+/** Tells one resource; an item that is not in the roster is told as removed. */
+export function pushTo(session: Session, contact: string, item: RosterItem | undefined, version: number): void {
+  const el = item?.inRoster ? rosterItemElement(item) : removedItemElement(contact);
+  session.send(rosterPush(session.jid.toString(), el, version));
+}
+
+/** Tells every interested resource of the owner. Call it in the turn of the commit: pushes keep the order of the changes. */
 export function pushItem(
   sessions: Sessions,
   owner: string,
@@ -39,9 +46,5 @@ export function pushItem(
   item: RosterItem | undefined,
   version: number,
 ): void {
-  for (const session of sessions.of(owner)) {
-    if (!session.interested) continue;
-    const el = item?.inRoster ? rosterItemElement(item) : removedItemElement(contact);
-    session.send(rosterPush(session.jid.toString(), el, version));
-  }
+  for (const session of sessions.of(owner)) if (session.interested) pushTo(session, contact, item, version);
 }

@@ -1,16 +1,17 @@
 // Roster get, set and versioning (RFC 6121 sections 2.2 to 2.6).
 
 import { Element } from "ltx";
-import { StoreLimitError } from "../../storage/store.ts";
+import { type RosterDelta, type RosterItem, StoreLimitError } from "../../storage/store.ts";
 import { type StanzaError, stanzaError } from "../errors.ts";
 import { Jid } from "../jid.ts";
 import { defineModule, type Module } from "../modules/module.ts";
 import { NS } from "../namespaces.ts";
 import type { IqRequest } from "../router/dispatch.ts";
 import type { Core } from "../router/routing.ts";
-import { attr, childrenOf, elements, type IqReply, result, textOf } from "../stanza.ts";
-import { pushItem, removedItemElement, rosterItemElement, rosterPush } from "./push.ts";
-import { emptyItem } from "./rosters.ts";
+import type { Session } from "../session/session.ts";
+import { attr, childrenOf, type IqReply, result, textOf } from "../stanza.ts";
+import { pushItem, pushTo, rosterItemElement } from "./push.ts";
+import { emptyItem, type Roster } from "./rosters.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 
 export function rosterModule(core: Core, subscriptions: Subscriptions): Module {
@@ -45,33 +46,47 @@ async function getRoster(core: Core, { payload, to, session }: IqRequest): Promi
   const owner = to.bareString;
   const items = await core.rosters.load(owner);
   if (!core.sessions.has(owner)) core.rosters.release(owner); // the asker left meanwhile
+  const changes = await changesSince(core, owner, attr(payload, "ver"));
   const version = core.rosters.version(owner);
-  const known = attr(payload, "ver");
-  if (known !== undefined && /^\d{1,15}$/.test(known)) {
-    const delta = await core.store.roster.changesSince(owner, Number(known));
-    if (delta !== undefined) {
-      if (session === undefined) return result();
-      session.interested = true;
-      // Section 2.6.3: an empty result, then each change as a push, in order.
-      return result(undefined, () => {
-        for (const { contact, version, item } of delta.changes) {
-          const el = item?.inRoster ? rosterItemElement(item) : removedItemElement(contact);
-          session.send(rosterPush(session.jid.toString(), el, version));
-        }
-      });
-    }
+  const shown = new Map(items);
+  // Pushes begin in the turn in which the result goes out; of what has changed since the lines above there is one each.
+  const afterwards = (): void => {
+    if (session === undefined) return;
+    session.interested = true;
+    for (const { contact, item, version } of changes ?? []) pushTo(session, contact, item, version);
+    if (core.rosters.version(owner) !== version) pushDifference(core, session, shown);
+  };
+  if (changes !== undefined) return result(undefined, afterwards); // section 2.6.3: then each change as a push, in order
+  // Section 2.6.3: the version, whether the client asked for it or not.
+  const query = new Element("query", { xmlns: NS.roster, ver: String(version) });
+  for (const item of shown.values()) if (item.inRoster) query.cnode(rosterItemElement(item));
+  return result(query, afterwards);
+}
+
+// Undefined: send the whole roster, because the version is unknown or what the store told is old already.
+async function changesSince(
+  core: Core,
+  owner: string,
+  known: string | undefined,
+): Promise<RosterDelta["changes"] | undefined> {
+  if (known === undefined || !/^\d{1,15}$/.test(known)) return undefined;
+  const delta = await core.store.roster.changesSince(owner, Number(known));
+  return delta === undefined || delta.version < core.rosters.version(owner) ? undefined : delta.changes;
+}
+
+function pushDifference(core: Core, session: Session, shown: Roster): void {
+  const owner = session.jid.bareString;
+  const now = core.rosters.peek(owner) ?? shown;
+  for (const contact of new Set([...shown.keys(), ...now.keys()])) {
+    const item = now.get(contact);
+    if (item !== shown.get(contact)) pushTo(session, contact, item, core.rosters.version(owner));
   }
-  if (session !== undefined) session.interested = true;
-  const query = new Element("query", { xmlns: NS.roster });
-  if (known !== undefined) query.attrs.ver = String(version); // section 2.6.2: only to a client that knows versions
-  for (const item of items.values()) if (item.inRoster) query.cnode(rosterItemElement(item));
-  return result(query);
 }
 
 async function setRoster(core: Core, subscriptions: Subscriptions, { payload, to }: IqRequest): Promise<IqReply> {
-  const items = elements(payload);
+  const items = childrenOf(payload, "item", NS.roster);
   const item = items[0];
-  if (items.length !== 1 || item === undefined || item.name !== "item") {
+  if (items.length !== 1 || item === undefined) {
     return stanzaError("bad-request", "a roster set holds exactly one item"); // section 2.3.3
   }
   const jid = Jid.parse(attr(item, "jid") ?? "");
@@ -82,12 +97,10 @@ async function setRoster(core: Core, subscriptions: Subscriptions, { payload, to
   const wanted = readItem(core, item);
   if ("kind" in wanted) return wanted;
   try {
-    const change = await core.rosters.update(to.bareString, contact.bareString, (before) => ({
-      ...(before ?? emptyItem(contact.bareString)),
-      ...wanted,
-      inRoster: true,
-    }));
-    pushItem(core.sessions, to.bareString, contact.bareString, change.after, change.version);
+    const change = (before = emptyItem(contact.bareString)): RosterItem => ({ ...before, ...wanted, inRoster: true });
+    await core.rosters.update(to.bareString, contact.bareString, change, ({ after, version }) =>
+      pushItem(core.sessions, to.bareString, contact.bareString, after, version),
+    );
   } catch (error) {
     if (error instanceof StoreLimitError) return stanzaError("resource-constraint", error.message);
     throw error;

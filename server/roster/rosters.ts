@@ -1,6 +1,6 @@
 // The rosters of accounts that are online, held in memory beside the store: broadcasts and privacy checks need no wait.
 
-import type { RosterChange, RosterItem, RosterStore } from "../../storage/store.ts";
+import type { RosterChange, RosterItem, RosterLimits, RosterStore } from "../../storage/store.ts";
 
 /** Items by the contact's bare JID. */
 export type Roster = ReadonlyMap<string, RosterItem>;
@@ -9,13 +9,13 @@ type Loaded = { version: number; readonly items: Map<string, RosterItem> };
 
 export class Rosters {
   readonly #store: RosterStore;
-  readonly #maxItems: number;
+  readonly #limits: RosterLimits;
   readonly #loaded = new Map<string, Loaded>();
   readonly #loading = new Map<string, Promise<Roster>>();
 
-  constructor(store: RosterStore, maxItems: number) {
+  constructor(store: RosterStore, limits: RosterLimits) {
     this.#store = store;
-    this.#maxItems = maxItems;
+    this.#limits = limits;
   }
 
   /** The roster of an account that has been loaded and not released; undefined for any other. */
@@ -61,20 +61,25 @@ export class Rosters {
     return loaded === undefined ? this.#store.get(owner, contact) : loaded.items.get(contact);
   }
 
-  /** As RosterStore.update; what is in memory follows when the change is committed. */
+  /**
+   * As RosterStore.update; what is in memory follows when the change is committed.
+   * @param onCommit runs in the same turn as that: nobody can have seen the change before it, and nobody misses it after
+   */
   async update(
     owner: string,
     contact: string,
     change: (item: RosterItem | undefined) => RosterItem | undefined,
+    onCommit: (committed: RosterChange) => void = () => {},
   ): Promise<RosterChange> {
     // A load that was asked for before this change finishes before it does; one asked for after it sees the change.
-    const committed = await this.#store.update(owner, contact, change, this.#maxItems);
+    const committed = await this.#store.update(owner, contact, change, this.#limits);
     const loaded = this.#loaded.get(owner);
     if (loaded !== undefined) {
       loaded.version = committed.version;
       if (committed.after === undefined) loaded.items.delete(contact);
       else loaded.items.set(contact, committed.after);
     }
+    onCommit(committed);
     return committed;
   }
 }

@@ -1,21 +1,25 @@
 // Subscription stanzas of local users (RFC 6121 section 3): the pure machine, the store, and what follows from both.
 
 import type { Element } from "ltx";
-import type { RosterChange, RosterItem } from "../../storage/store.ts";
+import { type RosterChange, type RosterItem, StoreLimitError } from "../../storage/store.ts";
 import { stanzaError } from "../errors.ts";
 import { Jid } from "../jid.ts";
 import type { Presence } from "../presence/presence.ts";
 import type { Core, RouteOutcome } from "../router/routing.ts";
 import { isLocalUser } from "../router/routing.ts";
 import { presence, type SubscriptionType } from "../stanza.ts";
+import { Turns } from "../turns.ts";
 import { serialize, withAttrs } from "../xml/serialize.ts";
 import { pushItem } from "./push.ts";
 import { emptyItem, keepIfUsed } from "./rosters.ts";
 import { isPendingIn, isPendingOut, isWatching, type Transition, transition, watches } from "./subscription.ts";
 
+type Step = RosterChange & { readonly effects: Transition };
+
 export class Subscriptions {
   readonly #core: Core;
   readonly #presence: Presence;
+  readonly #turns = new Turns();
 
   constructor(core: Core, presence: Presence) {
     this.#core = core;
@@ -31,7 +35,17 @@ export class Subscriptions {
     if (user.equals(contact)) return undefined; // one's own presence needs no subscription (section 4.2.2)
     const asks = type === "subscribe" || type === "subscribed";
     if (asks && !this.#reachable(contact)) return stanzaError("remote-server-not-found");
-    const { effects, before, after, version } = await this.#step(user, contact, "outbound", type, "");
+    return this.#inTurn(user, contact, () => this.#outbound(user, contact, type, stanza));
+  }
+
+  async #outbound(user: Jid, contact: Jid, type: SubscriptionType, stanza: Element): Promise<RouteOutcome> {
+    const owner = user.bareString;
+    const local = isLocalUser(this.#core, contact);
+    const { effects, before, after, version } = await this.#step(user, contact, "outbound", type, "", (step) => {
+      // Section 3.1.2 routes before the roster push. Between two users of this server nobody can see which came first, and
+      // so the pushes of an account keep the order of its changes (section 2.6.3).
+      if (local && step.effects.push) this.#push(owner, contact, step);
+    });
     // Section 3.2.2: unavailable presence goes out before the cancellation does.
     if (effects.presence === "unavailable") this.#presence.sendUnavailable(user, contact);
     let refused: RouteOutcome;
@@ -44,33 +58,46 @@ export class Subscriptions {
       await this.#withdraw(user, contact, before);
       return refused;
     }
-    // Section 3.1.2: route before the roster push. Where an answer has changed the item already, its push was the newer one.
-    const overtaken = this.#core.rosters.peek(user.bareString)?.get(contact.bareString) !== after;
-    if (effects.push && !overtaken) {
-      pushItem(this.#core.sessions, user.bareString, contact.bareString, after, version);
-    }
+    // Where an answer has changed the item already, its push was the newer one.
+    const overtaken = this.#core.rosters.peek(owner)?.get(contact.bareString) !== after;
+    if (!local && effects.push && !overtaken) this.#push(owner, contact, { after, version });
     if (effects.presence === "current") this.#presence.sendCurrent(user, contact);
-    return asks ? refused : undefined;
+    return refused; // also of an unsubscribe: RFC 3922 section 6.4.3
   }
 
   /**
    * A subscription stanza that reaches a local user. Source: RFC 6121 sections 3.1.3, 3.1.6, 3.2.3, 3.3.3.
    * Nothing is ever told about an account that does not exist (section 8.5.1).
    */
-  async inbound(user: Jid, contact: Jid, type: SubscriptionType, stanza: Element): Promise<RouteOutcome> {
+  inbound(user: Jid, contact: Jid, type: SubscriptionType, stanza: Element): Promise<RouteOutcome> {
+    return this.#inTurn(user, contact, () => this.#inbound(user, contact, type, stanza));
+  }
+
+  async #inbound(user: Jid, contact: Jid, type: SubscriptionType, stanza: Element): Promise<RouteOutcome> {
     const owner = user.bareString;
     if (!this.#core.sessions.has(owner) && !(await this.#core.accountExists(user.localpart as string)))
       return undefined;
     const addressed = withAttrs(stanza, { from: contact.toString(), to: owner });
     const xml = type === "subscribe" ? serialize(addressed) : "";
-    const { effects, after, version } = await this.#step(user, contact, "inbound", type, xml);
-    if (effects.deliver) {
-      // A request goes to available resources (section 3.1.3), the rest to interested ones (sections 3.1.6, 3.2.3, 3.3.3).
+    // A request goes to available resources (section 3.1.3), the rest to interested ones (sections 3.1.6, 3.2.3, 3.3.3).
+    // With the commit, so that a resource that becomes available meanwhile finds it waiting or gets it here, not both.
+    const deliver = (): void => {
       for (const session of this.#core.sessions.of(owner)) {
         if (type === "subscribe" ? session.available : session.interested || session.available) session.send(addressed);
       }
+    };
+    let effects: Transition;
+    try {
+      ({ effects } = await this.#step(user, contact, "inbound", type, xml, (step) => {
+        if (step.effects.deliver) deliver();
+        if (step.effects.push) this.#push(owner, contact, step);
+      }));
+    } catch (error) {
+      if (!(error instanceof StoreLimitError)) throw error;
+      // To say that no more can wait would say that the account exists (RFC 6120 section 13.11).
+      this.#core.log.warn({ owner, limit: `limits.${error.limit}` }, "subscription-request-dropped");
+      return undefined;
     }
-    if (effects.push) pushItem(this.#core.sessions, owner, contact.bareString, after, version);
     if (effects.reply !== undefined) {
       const reply = presence({ type: effects.reply, from: owner, to: contact.toString() });
       await this.#forward(reply, user, contact, effects.reply);
@@ -80,17 +107,34 @@ export class Subscriptions {
     return undefined;
   }
 
+  /**
+   * A probe of a local user was refused: what that user believes to have is cancelled, if it is still nothing.
+   * Source: RFC 6121 section 4.3.2, rule 1.
+   */
+  probeRefused(user: Jid, contact: Jid, refusal: Element): Promise<RouteOutcome> {
+    return this.#inTurn(user, contact, async () => {
+      const item = await this.#core.rosters.item(contact.bareString, user.bareString);
+      if (item !== undefined && watches(item.state)) return undefined; // approved meanwhile
+      return this.#inbound(user, contact, "unsubscribed", refusal);
+    });
+  }
+
   /** Takes a contact off the roster, with what that means for both subscriptions. Source: RFC 6121 section 2.5.2. */
-  async remove(user: Jid, contact: Jid): Promise<RouteOutcome> {
+  remove(user: Jid, contact: Jid): Promise<RouteOutcome> {
+    return this.#inTurn(user, contact, () => this.#remove(user, contact));
+  }
+
+  async #remove(user: Jid, contact: Jid): Promise<RouteOutcome> {
     const owner = user.bareString;
-    let before: RosterItem | undefined;
-    const { after, version } = await this.#core.rosters.update(owner, contact.bareString, (item) => {
-      before = item;
+    const change = (item: RosterItem | undefined): RosterItem | undefined => {
       if (!item?.inRoster) return item;
       // A request that waits for an answer is not part of the roster, and stays.
       return isPendingIn(item.state)
         ? { ...emptyItem(item.contact), state: "none+in", pendingSubscribe: item.pendingSubscribe }
         : undefined;
+    };
+    const { before } = await this.#core.rosters.update(owner, contact.bareString, change, (committed) => {
+      if (committed.before?.inRoster) this.#push(owner, contact, committed);
     });
     if (!before?.inRoster) return stanzaError("item-not-found");
     if (watches(before.state)) {
@@ -110,7 +154,6 @@ export class Subscriptions {
         "unsubscribe",
       );
     }
-    pushItem(this.#core.sessions, owner, contact.bareString, after, version);
     return undefined;
   }
 
@@ -141,9 +184,10 @@ export class Subscriptions {
     direction: "outbound" | "inbound",
     type: SubscriptionType,
     pendingXml: string,
-  ): Promise<RosterChange & { effects: Transition }> {
+    onCommit: (step: Step) => void,
+  ): Promise<Step> {
     let effects: Transition | undefined;
-    const change = await this.#core.rosters.update(user.bareString, contact.bareString, (item) => {
+    const change = (item: RosterItem | undefined): RosterItem | undefined => {
       const before = item ?? emptyItem(contact.bareString);
       const next = transition(before, { direction, type });
       effects = next;
@@ -159,8 +203,22 @@ export class Subscriptions {
         return item;
       }
       return keepIfUsed({ ...before, state: next.state, approved: next.approved, pendingSubscribe: pending, inRoster });
-    });
-    return { ...change, effects: effects as Transition };
+    };
+    const committed = await this.#core.rosters.update(user.bareString, contact.bareString, change, (done) =>
+      onCommit({ ...done, effects: effects as Transition }),
+    );
+    return { ...committed, effects: effects as Transition };
+  }
+
+  #push(owner: string, contact: Jid, { after, version }: Pick<RosterChange, "after" | "version">): void {
+    pushItem(this.#core.sessions, owner, contact.bareString, after, version);
+  }
+
+  // Between two users of this server one change is carried out on both sides before the next begins: their streams, and
+  // the automatic replies, would otherwise cross, and leave one side with a subscription of which the other knows nothing.
+  #inTurn<T>(user: Jid, contact: Jid, work: () => Promise<T>): Promise<T> {
+    if (!isLocalUser(this.#core, contact)) return work();
+    return this.#turns.run([user.bareString, contact.bareString].sort().join(" "), work);
   }
 
   #reachable(contact: Jid): boolean {
@@ -171,7 +229,7 @@ export class Subscriptions {
 
   // The stanza is from `user` and bare already; to a local contact it is inbound at once.
   async #forward(stanza: Element, user: Jid, contact: Jid, type: SubscriptionType): Promise<RouteOutcome> {
-    if (isLocalUser(this.#core, contact)) return this.inbound(contact, user, type, stanza);
+    if (isLocalUser(this.#core, contact)) return this.#inbound(contact, user, type, stanza);
     return this.#core.component(contact.domainpart)?.handle(stanza, user, contact);
   }
 }

@@ -31,8 +31,11 @@ export type IqHandler = {
    * that an account which does not exist would give.
    */
   readonly allow?: "owner" | "subscriber";
-  /** What an asker who is not allowed gets, where a protocol names another condition than service-unavailable. */
-  readonly refusal?: StanzaCondition;
+  /**
+   * What an asker who is not allowed gets, where a protocol names something else than service-unavailable. It must not
+   * depend on the account.
+   */
+  readonly refusal?: StanzaCondition | ((request: IqRequest) => IqReply);
   handle(request: IqRequest): IqReply | Promise<IqReply>;
 };
 

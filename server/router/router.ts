@@ -5,6 +5,7 @@ import type { Element } from "ltx";
 import { StoreLimitError, StoreWriteError } from "../../storage/store.ts";
 import { type StanzaError, StreamError, stanzaError } from "../errors.ts";
 import { Jid } from "../jid.ts";
+import { NS } from "../namespaces.ts";
 import type { Presence } from "../presence/presence.ts";
 import { watches } from "../roster/subscription.ts";
 import type { Subscriptions } from "../roster/subscriptions.ts";
@@ -21,6 +22,8 @@ import {
 import { DispatchTable, type IqTarget, type IqType, iqFault, payloadOf } from "./dispatch.ts";
 import type { Messages } from "./messages.ts";
 import { type Core, isLocalUser, type RouteOutcome, type RouteResult } from "./routing.ts";
+
+const KINDS: ReadonlySet<string> = new Set(["message", "presence", "iq"]);
 
 export class Router {
   readonly table = new DispatchTable();
@@ -42,34 +45,58 @@ export class Router {
     try {
       outcome = this.route(stanza, session.jid, session);
     } catch (error) {
-      return this.#answer(stanza, session, this.#failure(error));
+      return this.#answer(stanza, session, this.#failure(error, stanza, session));
     }
     if (outcome instanceof Promise) {
       return outcome.then(
         (refused) => this.#answer(stanza, session, refused),
-        (error: unknown) => this.#answer(stanza, session, this.#failure(error)),
+        (error: unknown) => this.#answer(stanza, session, this.#failure(error, stanza, session)),
       );
     }
     return this.#answer(stanza, session, outcome);
   }
 
   #answer(stanza: Element, session: Session, refused: RouteOutcome): void {
-    if (refused !== undefined && mayAnswerWithError(stanza)) session.send(errorReply(stanza, refused));
+    if (refused === undefined || !mayAnswerWithError(stanza)) return;
+    this.#core.counters.stanzaErrors[refused.condition] += 1;
+    session.send(errorReply(stanza, refused));
   }
 
-  #failure(error: unknown): StanzaError {
+  #failure(error: unknown, stanza: Element, { stream }: Session): StanzaError {
     if (error instanceof StreamError) throw error;
-    if (error instanceof StoreLimitError) return stanzaError("resource-constraint", error.message);
+    if (error instanceof StoreLimitError) {
+      this.#core.log.debug({ stream, limit: `limits.${error.limit}` }, "limit-reached");
+      return stanzaError("resource-constraint", error.message);
+    }
     if (error instanceof StoreWriteError) {
-      this.#core.log.error({ reason: error.message }, "store-refused");
+      this.#core.log.error({ stream, reason: error.message }, "store-refused");
       return stanzaError("resource-constraint", "the server cannot store anything at the moment");
     }
-    this.#core.log.error({ error }, "stanza-failed");
+    this.#core.log.error({ stream, kind: stanza.name, err: error }, "stanza-failed");
     return stanzaError("internal-server-error");
+  }
+
+  /**
+   * Messages to a local user that were sent to a resource whose connection broke before it took them: to another
+   * resource, else to the offline store, else back to their senders as errors.
+   */
+  async undelivered(messages: readonly Element[]): Promise<void> {
+    const answers: RouteResult[] = [];
+    await this.#messages.redeliver(messages, (message, error) => {
+      if (!mayAnswerWithError(message)) return;
+      const reply = errorReply(message, error);
+      answers.push(this.route(reply, Jid.fromTrusted(attr(reply, "from") ?? this.#core.domain.toString())));
+    });
+    await Promise.all(answers);
   }
 
   /** Routes a stanza whose `from` is true. */
   route(stanza: Element, from: Jid, session?: Session): RouteResult {
+    // RFC 6120 section 4.8.3
+    if (attr(stanza, "xmlns") === NS.server) throw new StreamError("invalid-namespace", "this is a client's stream");
+    if (attr(stanza, "xmlns") !== undefined || !KINDS.has(stanza.name)) {
+      throw new StreamError("unsupported-stanza-type", `${stanza.name} is no stanza`);
+    }
     const text = attr(stanza, "to");
     let to: Jid | undefined;
     if (text !== undefined) {
@@ -77,16 +104,13 @@ export class Router {
       if (!parsed.ok) return stanzaError("jid-malformed", parsed.reason);
       to = parsed.value;
     }
-    if (attr(stanza, "xmlns") !== undefined) throw new StreamError("unsupported-stanza-type");
     switch (stanza.name) {
       case "message":
         return this.#message(stanza, from, to ?? from.bare());
       case "presence":
         return this.#routePresence(stanza, from, to, session);
-      case "iq":
-        return this.#iq(stanza, from, to ?? from.bare(), session);
       default:
-        throw new StreamError("unsupported-stanza-type", `${stanza.name} is no stanza`);
+        return this.#iq(stanza, from, to ?? from.bare(), session);
     }
   }
 
@@ -122,6 +146,9 @@ export class Router {
       if (session !== undefined) return this.#subscriptions.outbound(from.bare(), contact, type, stanza);
       return isLocalUser(this.#core, to) ? this.#subscriptions.inbound(contact, from.bare(), type, stanza) : undefined;
     }
+    if (session !== undefined && type === "available" && !this.#presence.mayDirect(session, to)) {
+      return stanzaError("resource-constraint", "directed presence to too many addresses");
+    }
     const outcome = this.#directedPresence(stanza, from, to);
     if (session !== undefined && (type === "available" || type === "unavailable")) {
       const refused = outcome instanceof Promise ? undefined : outcome;
@@ -133,10 +160,17 @@ export class Router {
   #directedPresence(stanza: Element, from: Jid, to: Jid): RouteResult {
     if (!isLocalUser(this.#core, to)) return this.#elsewhere(stanza, from, to);
     const type = presenceType(stanza);
-    if (type === "probe") return this.#presence.probed(stanza, from, to).then(() => undefined);
+    if (type === "probe") return this.#probe(stanza, from, to);
     if (type === "error" && to.isBare) return undefined;
     this.#presence.deliver(stanza, to);
     return undefined;
+  }
+
+  async #probe(stanza: Element, from: Jid, to: Jid): Promise<RouteOutcome> {
+    const refusal = await this.#presence.probed(stanza, from, to);
+    if (refusal === undefined) return undefined;
+    if (!isLocalUser(this.#core, from)) return this.route(refusal, to);
+    return this.#subscriptions.probeRefused(from.bare(), to.bare(), refusal);
   }
 
   // ---- iq
@@ -194,7 +228,6 @@ export class Router {
     const handler = this.table.find(type, payload, target);
     // RFC 6120 section 8.2.3 and RFC 6121 section 8.5.2.1.3
     if (handler === undefined) return stanzaError("service-unavailable");
-    const refused = stanzaError(handler.refusal ?? "service-unavailable");
     let allowed: boolean | Promise<boolean> = target === "domain" || from.bareString === to.bareString;
     if (!allowed && handler.allow === "subscriber") {
       allowed = this.#maySee(this.#core.rosters.item(to.bareString, from.bareString));
@@ -208,8 +241,10 @@ export class Router {
       return undefined;
     };
     const run = (yes: boolean): RouteResult => {
-      if (!yes) return refused;
-      const reply = handler.handle({ stanza, payload, from, to, session });
+      const request = { stanza, payload, from, to, session };
+      const { refusal = "service-unavailable" } = handler;
+      if (!yes) return typeof refusal === "string" ? stanzaError(refusal) : answer(refusal(request));
+      const reply = handler.handle(request);
       return reply instanceof Promise ? reply.then(answer) : answer(reply);
     };
     return allowed instanceof Promise ? allowed.then(run) : run(allowed);

@@ -7,9 +7,11 @@ import type { Limits } from "../config.ts";
 import type { StanzaError } from "../errors.ts";
 import type { Jid } from "../jid.ts";
 import type { Logger } from "../log.ts";
+import type { Counters } from "../metrics/counters.ts";
 import type { Rosters } from "../roster/rosters.ts";
 import type { Session } from "../session/session.ts";
 import type { Sessions } from "../session/sessions.ts";
+import type { Stream } from "../stream/stream.ts";
 
 /** Undefined: done, or queued for good. A StanzaError is for the sender; who routes decides how it is told. */
 export type RouteOutcome = StanzaError | undefined;
@@ -30,7 +32,10 @@ export type Core = {
   readonly limits: Limits;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly counters: Counters;
   readonly store: Store;
+  /** Every client's stream, logged in or not. */
+  readonly streams: Set<Stream>;
   readonly sessions: Sessions;
   readonly rosters: Rosters;
   /** Whether the localpart has an account here. */

@@ -17,6 +17,8 @@ export type SaslContext = {
   readonly bindings: ChannelBindings;
   /** Remote address, for throttling and the audit. */
   readonly address: string;
+  /** The stream's id, for the log. */
+  readonly stream?: string;
   /** 'from' of the stream header, if any. */
   readonly claimed: Jid | undefined;
 };

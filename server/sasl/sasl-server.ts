@@ -1,12 +1,13 @@
 // SASL for the domain (spec/credentials.md points 2, 5, 7, 8): which mechanisms a stream is offered, and round each exchange
 // the throttle, the audit and the log.
 
-import type { AuditStore } from "../../storage/store.ts";
 import type { Authenticator, ScramHash } from "../accounts/authenticator.ts";
 import type { Throttle } from "../accounts/throttle.ts";
+import type { AuditNotes } from "../audit.ts";
 import type { Clock } from "../clock.ts";
 import { type AuthConfig, ConfigError } from "../config.ts";
 import type { Logger } from "../log.ts";
+import type { Counters } from "../metrics/counters.ts";
 import {
   failure,
   type MechanismExchange,
@@ -27,7 +28,8 @@ export type SaslParts = {
   /** Kept over restarts: `await store.secret("sasl")`. */
   readonly secret: string;
   readonly throttle: Throttle;
-  readonly audit: AuditStore;
+  readonly audit: AuditNotes;
+  readonly counters: Pick<Counters, "login">;
   readonly clock: Clock;
   readonly log: Logger;
 };
@@ -67,7 +69,11 @@ export function createSaslServer(parts: SaslParts): SaslServer {
     offer: makeOffer,
     async start(name, context) {
       const offer = shown.get(context) ?? (await makeOffer(context));
-      if (!offer.mechanisms.includes(name)) return undefined;
+      if (!offer.mechanisms.includes(name)) {
+        if (name !== "PLAIN") return undefined;
+        // RFC 6120 section 6.5.9: known here, but not allowed
+        return guarded(parts, name, context, { step: () => failure("mechanism-too-weak", "auth.plain is false") });
+      }
       const chosen = SCRAM.find((mechanism) => mechanism.name === name);
       const source = authenticator.scram;
       if (chosen === undefined) return guarded(parts, name, context, plainExchange(authenticator, domain));
@@ -89,16 +95,17 @@ async function offersScram({ config, authenticator, domain }: SaslParts, { claim
 
 /** Source: RFC 6120 section 6.5.10: the client learns no more than the condition. */
 function guarded(parts: SaslParts, mechanism: string, context: SaslContext, inner: MechanismExchange): SaslExchange {
-  const { throttle, clock, log } = parts;
-  const { address } = context;
+  const { throttle, clock, log, audit, counters, domain } = parts;
+  const { address, stream } = context;
+  const accountOf = (localpart: string): string => `${localpart}@${domain}`;
   let over = false;
 
   const judge = async (message: Buffer | undefined): Promise<Verdict> => {
     if (over) return failure("malformed-request", "the exchange is over");
     try {
       return await inner.step(message);
-    } catch (error) {
-      log.error({ mechanism, address, error }, "login-error");
+    } catch (err) {
+      log.error({ stream, mechanism, address, err }, "login-error");
       return failure("temporary-auth-failure", "an error; see the log");
     }
   };
@@ -109,30 +116,26 @@ function guarded(parts: SaslParts, mechanism: string, context: SaslContext, inne
       if (verdict.kind === "challenge") return verdict;
       over = true;
       if (verdict.kind === "success") {
+        const { localpart } = verdict;
         await wait(clock, throttle.success(address));
+        log.info({ stream, mechanism, address, localpart }, "login");
+        audit.note({ event: "login", account: accountOf(localpart), address, detail: mechanism });
+        counters.login(mechanism, "success");
         return verdict;
       }
       const { condition, reason, localpart } = verdict;
-      log.info({ mechanism, address, localpart, condition, reason }, "login-failed");
+      log.info({ stream, mechanism, address, localpart, condition, reason }, "login-failed");
+      counters.login(mechanism, condition);
       if (condition !== "temporary-auth-failure") {
         // Whoever has not been told wrong has not guessed: that does not slow down the account's owner.
         const delayMs = throttle.failure(address, condition === "not-authorized" ? localpart : undefined);
-        await record(parts, address, localpart, `${mechanism}: ${condition}: ${reason}`);
+        const account = localpart === undefined ? "" : accountOf(localpart);
+        audit.note({ event: "login-failed", account, address, detail: `${mechanism}: ${condition}: ${reason}` });
         await wait(clock, delayMs);
       }
       return { kind: "failure", condition };
     },
   };
-}
-
-async function record(parts: SaslParts, address: string, localpart: string | undefined, detail: string): Promise<void> {
-  const { audit, clock, domain, log } = parts;
-  const account = localpart === undefined ? "" : `${localpart}@${domain}`;
-  try {
-    await audit.add({ at: clock.now(), event: "login-failed", account, address, detail });
-  } catch (error) {
-    log.error({ address, error }, "audit-failed");
-  }
 }
 
 function wait(clock: Clock, delayMs: number): Promise<void> {

@@ -9,8 +9,11 @@ import { serialize } from "../xml/serialize.ts";
 
 /** Where a session's stanzas go: its stream. */
 export interface Outbox {
+  /** The stream's id, for the log. */
+  readonly id: string;
   readonly lang: string | undefined;
-  sendText(text: string): void;
+  sendText(text: string, message?: Element): void;
+  drained(): Promise<void>;
   close(error?: StreamError): void;
 }
 
@@ -38,6 +41,11 @@ export class Session implements StreamSession {
     this.#owner = owner;
   }
 
+  /** The id of its stream, for the log. */
+  get stream(): string {
+    return this.#outbox.id;
+  }
+
   get available(): boolean {
     return this.presence !== undefined;
   }
@@ -62,9 +70,17 @@ export class Session implements StreamSession {
     this.#outbox.sendText(serialize(stanza));
   }
 
-  /** A stanza that was serialized once for several recipients. */
-  sendText(text: string): void {
-    this.#outbox.sendText(text);
+  /**
+   * A stanza that was serialized once for several recipients.
+   * @param message the stanza, where the end of the connection must not lose it (Router.undelivered)
+   */
+  sendText(text: string, message?: Element): void {
+    this.#outbox.sendText(text, message);
+  }
+
+  /** Resolves when the client's side has taken what was sent so far, or the connection is gone: for who has much to send. */
+  drained(): Promise<void> {
+    return this.#outbox.drained();
   }
 
   close(error?: StreamError): void {

@@ -33,6 +33,17 @@ export function boundFeatures(): Element[] {
   ];
 }
 
+/**
+ * What a stream takes, so that nobody need find out by being cut off. Source: XEP-0478 0.2.0 section 3.1.
+ * @param idleSeconds 0: a silent stream is never closed
+ */
+export function limitsFeature(maxBytes: number, idleSeconds: number): Element {
+  const limits = new Element("limits", { xmlns: NS.streamLimits });
+  limits.c("max-bytes").t(String(maxBytes));
+  if (idleSeconds > 0) limits.c("idle-seconds").t(String(Math.ceil(idleSeconds)));
+  return limits;
+}
+
 export function featuresElement(features: readonly Element[]): Element {
   const el = new Element("stream:features");
   for (const feature of features) el.cnode(feature);

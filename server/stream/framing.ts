@@ -1,6 +1,7 @@
 // How a stream is written on its transport: as one XML document over TCP (RFC 6120 section 4).
 
 import type { Element } from "ltx";
+import type { StreamError } from "../errors.ts";
 import { NS } from "../namespaces.ts";
 import { serialize } from "../xml/serialize.ts";
 
@@ -22,6 +23,12 @@ export const tcpFraming: Framing = {
   close: () => "</stream:stream>",
   element: serialize,
 };
+
+/** A whole stream that is nothing but an error: for who is not let in (RFC 6120 section 4.9.1.2). */
+export function refusedStream(domain: string, id: string, error: StreamError): string {
+  const header = tcpFraming.open({ from: domain, id, version: "1.0", "xml:lang": "en" });
+  return header + tcpFraming.element(error.toElement()) + tcpFraming.close();
+}
 
 function escapeAttribute(value: string): string {
   return value.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll("'", "&apos;");

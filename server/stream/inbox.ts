@@ -42,9 +42,14 @@ export class Inbox {
   }
 
   /** Drops what waits; the element being handled is not interrupted. */
+  clear(): void {
+    this.#waiting = [];
+  }
+
+  /** Drops what waits and whatever is still to come. */
   close(): void {
     this.#closed = true;
-    this.#waiting = [];
+    this.clear();
   }
 
   #run(element: Element): void {

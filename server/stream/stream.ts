@@ -9,13 +9,15 @@ import type { Limits } from "../config.ts";
 import { type SaslCondition, type StanzaError, StreamError, stanzaError } from "../errors.ts";
 import { Jid, prepareResourcepart } from "../jid.ts";
 import type { Logger } from "../log.ts";
+import type { Counters } from "../metrics/counters.ts";
 import { NS } from "../namespaces.ts";
-import type { SaslContext, SaslExchange, SaslOutcome, SaslServer } from "../sasl/mechanism.ts";
-import { attr, child, errorReply, iqReply, namespaceOf, result, textOf } from "../stanza.ts";
+import type { SaslContext, SaslExchange, SaslOffer, SaslOutcome, SaslServer } from "../sasl/mechanism.ts";
+import { attr, child, elements, errorReply, iqReply, namespaceOf, result, textOf } from "../stanza.ts";
 import type { Transport } from "../transport/transport.ts";
 import { type StreamHeader, XmlStreamParser } from "../xml/parser.ts";
 import { serialize } from "../xml/serialize.ts";
-import { boundFeatures, featuresElement, saslFeatures, tlsFeatures } from "./features.ts";
+import { ByteRate } from "./byte-rate.ts";
+import { boundFeatures, featuresElement, limitsFeature, saslFeatures, tlsFeatures } from "./features.ts";
 import { type Framing, tcpFraming } from "./framing.ts";
 import { Inbox } from "./inbox.ts";
 
@@ -34,14 +36,35 @@ export type StreamOwner = {
   readonly requireTls: boolean;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly counters: Pick<Counters, "stanzaSent" | "streamErrors">;
   readonly sasl: SaslServer;
   secureContext(): SecureContext;
+  accountExists(localpart: string): Promise<boolean>;
   /** RFC 6120 section 7: binds a resource, or says why not. An undefined resourcepart: the server chooses. */
   bind(stream: Stream, localpart: string, resourcepart: string | undefined): StreamSession | StanzaError;
   closed(stream: Stream): void;
 };
 
 type State = "header" | "features" | "closing" | "closed";
+
+/** Why nothing is read for now: a step of the negotiation, too many stanzas waiting, or more bytes than the limit allows. */
+type Hold = "step" | "inbox" | "rate";
+
+/** A message, and how much the transport was given up to its end. */
+type Kept = { readonly message: Element; readonly upTo: number };
+
+/** How far a stream has come, for whoever watches the server. */
+export const STREAM_PHASES = ["connected", "secured", "authenticated", "bound", "closing"] as const;
+export type StreamPhase = (typeof STREAM_PHASES)[number];
+
+// Two things of the stream itself that wait for their turn among its elements, told from them by identity.
+const OPENED = new Element("opened");
+const ENDED = new Element("ended");
+
+/** RFC 6120 section 7.7.3: at least 5 and no more than 10. */
+const BIND_RETRIES = 10;
+/** How long what the client sent last may take to be carried out once the client itself is gone. */
+const LAST_WORDS_MS = 5_000;
 
 export class Stream {
   /** Names the connection in the log; each stream header on it has an id of its own. */
@@ -55,12 +78,24 @@ export class Stream {
   #parser: XmlStreamParser;
   #state: State = "header";
   #headerSent = false;
-  #handshake: Timer | undefined;
+  /** Of the login; at the end, of what the client sent last. */
+  #deadline: Timer | undefined;
   #lang: string | undefined;
+  /** 'from' of the stream header, as a bare JID. */
   #claimed: Jid | undefined;
+  /** For the response header. */
+  #version: string | undefined = SPOKEN_VERSION;
   #saslContext: SaslContext | undefined;
   #exchange: SaslExchange | undefined;
   #failures = 0;
+  #refusedBinds = 0;
+  #gone = false;
+  /** What ends the stream when the elements before it are done. */
+  #lastError: StreamError | undefined;
+  readonly #holds = new Set<Hold>();
+  readonly #rate: ByteRate;
+  #rateTimer: Timer | undefined;
+  #kept: Kept[] = [];
   #localpart: string | undefined;
   #session: StreamSession | undefined;
 
@@ -72,15 +107,22 @@ export class Stream {
       {
         handle: (element) => this.#handle(element),
         failed: (error) => this.#failed(error),
-        congested: (on) => (on ? transport.pause() : transport.resume()),
+        congested: (on) => (on ? this.#hold("inbox") : this.#release("inbox")),
       },
       owner.limits.inboxStanzas,
     );
+    this.#rate = new ByteRate(owner.limits, owner.clock);
     this.#parser = this.#newParser();
-    transport.events = { data: (chunk) => this.#read(chunk), closed: () => this.#ended() };
-    this.#handshake = owner.clock.after(owner.limits.handshakeTimeoutSeconds * 1000, () =>
+    transport.events = {
+      data: (chunk) => this.#read(chunk),
+      ended: () => this.#onLast(),
+      closed: () => this.#onGone(),
+    };
+    const seconds = owner.limits.handshakeTimeoutSeconds;
+    // RFC 6120 section 4.6.3: a local policy. The peer need not be dead, so it is no connection-timeout.
+    this.#deadline = owner.clock.after(seconds * 1000, () =>
       this.close(
-        new StreamError("connection-timeout", `not logged in within ${owner.limits.handshakeTimeoutSeconds} seconds`),
+        new StreamError("policy-violation", `not logged in within ${seconds} seconds (limits.handshakeTimeoutSeconds)`),
       ),
     );
   }
@@ -89,20 +131,51 @@ export class Stream {
     return this.#session;
   }
 
+  /** Whose login it is, once there was one. */
+  get localpart(): string | undefined {
+    return this.#localpart;
+  }
+
+  get phase(): StreamPhase {
+    if (this.#state === "closing" || this.#state === "closed") return "closing";
+    if (this.#session !== undefined) return "bound";
+    if (this.#localpart !== undefined) return "authenticated";
+    return this.transport.secure ? "secured" : "connected";
+  }
+
   /** The xml:lang of the stream header, which stanzas without their own inherit (RFC 6120 section 4.7.4). */
   get lang(): string | undefined {
     return this.#lang;
   }
 
-  /** Sends serialized stanzas. A peer that reads too slowly loses its stream, and nobody else waits for it. */
-  sendText(text: string): void {
+  /**
+   * Sends serialized stanzas. A peer that reads too slowly loses its stream, and nobody else waits for it.
+   * @param message what the text is, where the end of the connection must not lose it: see `undelivered`
+   */
+  sendText(text: string, message?: Element): void {
     if (this.#state === "closing" || this.#state === "closed") return;
-    this.transport.send(text);
-    if (this.transport.unsentBytes > this.#owner.limits.outboxBytes) {
+    const { transport } = this;
+    transport.send(text);
+    this.#owner.counters.stanzaSent(text);
+    if (message !== undefined) this.#keep(message);
+    if (transport.sent - transport.taken > this.#owner.limits.outboxBytes) {
       this.#owner.log.warn({ stream: this.id, limit: "limits.outboxBytes" }, "stream-too-slow");
       this.#state = "closing";
-      this.transport.destroy();
+      transport.destroy();
     }
+  }
+
+  /** When the stream is closed: the messages that the connection never took, oldest first. What it took may have arrived. */
+  undelivered(): readonly Element[] {
+    const { taken } = this.transport;
+    return this.#kept.filter(({ upTo }) => upTo > taken).map(({ message }) => message);
+  }
+
+  #keep(message: Element): void {
+    const { sent, taken } = this.transport;
+    const first = this.#kept[0];
+    if (first !== undefined && first.upTo <= taken) this.#kept = this.#kept.filter(({ upTo }) => upTo > taken);
+    this.#kept.push({ message, upTo: sent });
   }
 
   /** Closes the stream, with an error or without (RFC 6120 sections 4.4 and 4.9.1). */
@@ -111,6 +184,7 @@ export class Stream {
     if (!this.#headerSent) this.#sendHeader(); // section 4.9.1.2: an error during set-up still needs the header
     if (error !== undefined) {
       this.#owner.log.info({ stream: this.id, condition: error.condition, text: error.text }, "stream-error");
+      this.#owner.counters.streamErrors[error.condition] += 1;
       this.transport.send(this.#framing.element(error.toElement()));
     }
     this.transport.send(this.#framing.close());
@@ -119,6 +193,12 @@ export class Stream {
     this.#inbox.close();
     this.#endSession();
     this.transport.end();
+    if (this.#gone) this.#ended();
+  }
+
+  /** Resolves when the client's side has taken what was sent so far, or the connection is gone. */
+  drained(): Promise<void> {
+    return this.transport.drained();
   }
 
   // ---- input
@@ -126,41 +206,78 @@ export class Stream {
   #read(chunk: Buffer): void {
     this.lastReadAt = this.#owner.clock.now();
     if (this.#state === "closing" || this.#state === "closed") return;
+    const pauseMs = this.#rate.take(chunk.length);
+    if (pauseMs > 0) {
+      this.#hold("rate");
+      this.#rateTimer = this.#owner.clock.after(pauseMs, () => this.#release("rate"));
+    }
     try {
       this.#parser.write(chunk);
     } catch (error) {
-      this.#failed(error);
+      if (error instanceof StreamError) this.#onLast(error);
+      else this.#failed(error);
     }
+  }
+
+  #hold(why: Hold): void {
+    this.#holds.add(why);
+    this.transport.pause();
+  }
+
+  #release(why: Hold): void {
+    if (this.#holds.delete(why) && this.#holds.size === 0) this.transport.resume();
   }
 
   #newParser(): XmlStreamParser {
     const { limits } = this.#owner;
+    const stanzaBytesSetting = this.#localpart === undefined ? "stanzaBytesBeforeLogin" : "stanzaBytes";
     return new XmlStreamParser(
-      {
-        stanzaBytes: this.#localpart === undefined ? limits.stanzaBytesBeforeLogin : limits.stanzaBytes,
-        depth: limits.depth,
-        attributes: limits.attributes,
-        elements: limits.elements,
-      },
+      { ...limits, stanzaBytes: limits[stanzaBytesSetting], stanzaBytesSetting },
       {
         open: (header) => this.#onHeader(header),
         element: (element) => this.#onElement(element),
-        close: () => this.close(),
+        close: () => this.#onLast(),
       },
     );
+  }
+
+  // RFC 6120 section 10.1: the end is in order, too, with an error or without. What came before it, and still waits, is
+  // carried out first.
+  #onLast(error?: StreamError): void {
+    if (this.#state === "closing" || this.#state === "closed") return;
+    this.#parser.stop();
+    if (this.#session === undefined) {
+      this.close(error);
+      return;
+    }
+    this.#lastError ??= error;
+    this.#inbox.push(ENDED);
+    if (!this.#inbox.busy) return;
+    this.#deadline?.cancel();
+    this.#deadline = this.#owner.clock.after(LAST_WORDS_MS, () => this.close());
+  }
+
+  #onGone(): void {
+    this.#gone = true;
+    this.#rateTimer?.cancel();
+    if (this.#state === "closing") this.#ended();
+    else this.#onLast();
   }
 
   #onElement(element: Element): void {
     this.#inbox.push(element);
     // Before login nobody may fill the inbox: what comes next is read when this step is done.
-    if (this.#session === undefined && this.#inbox.busy) this.transport.pause();
+    if (this.#session === undefined && this.#inbox.busy) this.#hold("step");
   }
 
   #onHeader(header: StreamHeader): void {
     const { attrs } = header;
-    this.#lang = attrs["xml:lang"];
+    const lang = attrs["xml:lang"] ?? "";
+    this.#lang = LANGUAGE_TAG.test(lang) ? lang : undefined;
     const from = attrs.from === undefined ? undefined : Jid.parse(attrs.from);
-    if (from?.ok) this.#claimed = from.value;
+    this.#claimed = from?.ok ? from.value.bare() : undefined;
+    const version = versionOf(attrs.version);
+    this.#version = version.answer;
     if (header.ns !== NS.stream || header.name !== "stream") {
       throw new StreamError("invalid-namespace", `the root element must be stream in ${NS.stream}`);
     }
@@ -170,28 +287,37 @@ export class Stream {
     if (attrs.to === undefined) throw new StreamError("improper-addressing", "the stream header has no 'to'");
     const to = Jid.parse(attrs.to);
     if (!to.ok || to.value.toString() !== this.#owner.domain) throw new StreamError("host-unknown");
-    const version = /^(\d+)\.(\d+)$/.exec(attrs.version ?? "");
-    if (version === null || Number(version[1]) < 1) {
-      throw new StreamError("unsupported-version", "version 1.0 is needed");
-    }
+    if (!version.spoken) throw new StreamError("unsupported-version", "version 1.0 is needed");
+    if (this.#localpart !== undefined) this.#checkClaim(this.#localpart, this.#claimed);
     this.#sendHeader();
     this.#state = "features";
-    this.#inbox.push(new Element("stream-opened")); // features may have to wait for the store; what follows waits for them
-    if (this.#inbox.busy) this.transport.pause();
+    this.#inbox.push(OPENED); // features may have to wait for the store; what follows waits for them
+    if (this.#inbox.busy) this.#hold("step");
+  }
+
+  // RFC 6120 sections 4.9.3.9 and 6.4.6: who says in its header to be somebody must log in as the same.
+  #checkClaim(localpart: string, claimed: Jid | undefined): void {
+    if (claimed !== undefined && claimed.toString() !== `${localpart}@${this.#owner.domain}`) {
+      throw new StreamError("invalid-from", "the stream's 'from' is not the account of the login");
+    }
   }
 
   #sendHeader(): void {
     this.#headerSent = true;
     const id = randomBytes(16).toString("base64url"); // RFC 6120 sections 4.3.3 and 4.7.3: new for each, unpredictable
-    const attrs: Record<string, string> = { from: this.#owner.domain, id, version: "1.0", "xml:lang": "en" };
+    const attrs: Record<string, string> = { from: this.#owner.domain, id, "xml:lang": "en" };
+    if (this.#version !== undefined) attrs.version = this.#version;
     if (this.#claimed !== undefined) attrs.to = this.#claimed.toString();
     this.transport.send(this.#framing.open(attrs));
   }
 
   #handle(element: Element): void | Promise<void> {
+    if (element === ENDED) return this.close(this.#lastError);
+    // RFC 6120 section 4.9.1.1: the client has found an error, and closes.
+    if (element.name === "error" && namespaceOf(element) === NS.stream) return this.close();
     if (this.#session !== undefined) return this.#session.receive(element);
     const step = this.#negotiate(element);
-    if (step instanceof Promise) return step.finally(() => this.transport.resume());
+    if (step instanceof Promise) return step.finally(() => this.#release("step"));
     return undefined;
   }
 
@@ -200,14 +326,14 @@ export class Stream {
       this.close(error);
       return;
     }
-    this.#owner.log.error({ stream: this.id, error }, "internal-error");
+    this.#owner.log.error({ stream: this.id, err: error }, "internal-error");
     this.close(new StreamError("internal-server-error"));
   }
 
   // ---- negotiation
 
   #negotiate(element: Element): void | Promise<void> {
-    if (element.name === "stream-opened") return this.#sendFeatures();
+    if (element === OPENED) return this.#sendFeatures();
     const ns = namespaceOf(element);
     if (ns === NS.tls && element.name === "starttls") return this.#startTls();
     if (ns === NS.sasl) return this.#authenticate(element);
@@ -221,18 +347,24 @@ export class Stream {
   }
 
   #sendFeatures(): void | Promise<void> {
-    if (this.#localpart !== undefined) return this.#writeFeatures(boundFeatures());
+    const { limits } = this.#owner;
+    if (this.#localpart !== undefined) {
+      const advertised = limitsFeature(limits.stanzaBytes, limits.idleTimeoutSeconds);
+      return this.#writeFeatures([...boundFeatures(), advertised]);
+    }
     if (this.#mustStartTls) return this.#writeFeatures([tlsFeatures(true)]);
     this.#saslContext ??= {
       secure: this.transport.secure,
       bindings: this.transport.channelBindings(),
       address: this.transport.address,
+      stream: this.id,
       claimed: this.#claimed,
     };
-    const offer = this.#owner.sasl.offer(this.#saslContext);
     const before = this.transport.secure ? [] : [tlsFeatures(false)];
-    if (!(offer instanceof Promise)) return this.#writeFeatures([...before, ...saslFeatures(offer)]);
-    return offer.then((ready) => this.#writeFeatures([...before, ...saslFeatures(ready)]));
+    const advertised = limitsFeature(limits.stanzaBytesBeforeLogin, limits.handshakeTimeoutSeconds);
+    const write = (offer: SaslOffer): void => this.#writeFeatures([...before, ...saslFeatures(offer), advertised]);
+    const offer = this.#owner.sasl.offer(this.#saslContext);
+    return offer instanceof Promise ? offer.then(write) : write(offer);
   }
 
   #writeFeatures(features: readonly Element[]): void {
@@ -261,6 +393,7 @@ export class Stream {
   // RFC 6120 section 4.3.3: a new stream on the same connection.
   #restart(): void {
     this.#parser.stop();
+    this.#inbox.clear(); // what came before the new header belongs to no stream
     this.#parser = this.#newParser();
     this.#state = "header";
     this.#headerSent = false;
@@ -286,23 +419,24 @@ export class Stream {
   }
 
   async #beginExchange(auth: Element, context: SaslContext): Promise<void> {
-    if (this.#exchange !== undefined) {
-      this.#exchange = undefined;
-      return this.#saslFailure("malformed-request");
-    }
+    this.#exchange = undefined; // RFC 6120 section 6.4.2: one that is under way is discarded
     const mechanism = attr(auth, "mechanism");
-    if (mechanism === undefined) return this.#saslFailure("malformed-request");
-    this.#exchange = await this.#owner.sasl.start(mechanism, context);
+    if (mechanism === undefined) return this.#saslFailure("invalid-mechanism"); // section 6.5.7
+    try {
+      this.#exchange = await this.#owner.sasl.start(mechanism, context);
+    } catch (error) {
+      this.#owner.log.error({ stream: this.id, err: error }, "login-error");
+      return this.#saslFailure("temporary-auth-failure");
+    }
     if (this.#exchange === undefined) return this.#saslFailure("invalid-mechanism");
     return this.#step(this.#exchange, auth);
   }
 
   async #step(exchange: SaslExchange, element: Element): Promise<void> {
-    const text = textOf(element);
-    const message = decodeSasl(text);
-    if (message === null) {
+    const message = decodeSasl(textOf(element));
+    if (message === null || elements(element).length > 0) {
       this.#exchange = undefined;
-      return this.#saslFailure("incorrect-encoding");
+      return this.#saslFailure(message === null ? "incorrect-encoding" : "malformed-request");
     }
     // A <response/> always carries a message, if an empty one; an <auth/> may carry none.
     const outcome = await exchange.step(message ?? (element.name === "response" ? Buffer.alloc(0) : undefined));
@@ -321,6 +455,7 @@ export class Stream {
         return;
       case "success": {
         this.#exchange = undefined;
+        this.#checkClaim(outcome.localpart, this.transport.secure ? this.#claimed : undefined);
         this.#localpart = outcome.localpart;
         const success = new Element("success", { xmlns: NS.sasl });
         if (outcome.data !== undefined) success.t(outcome.data.length === 0 ? "=" : outcome.data.toString("base64"));
@@ -336,37 +471,55 @@ export class Stream {
     this.#send(failure);
     this.#failures += 1;
     if (this.#failures >= this.#owner.limits.loginAttempts) {
-      throw new StreamError("policy-violation", `${this.#failures} failed logins`); // RFC 6120 section 6.4.5
+      // RFC 6120 section 6.4.5
+      throw new StreamError("policy-violation", `${this.#failures} failed logins (limits.loginAttempts)`);
     }
   }
 
-  #bind(iq: Element): void {
+  async #bind(iq: Element): Promise<void> {
     const bind = child(iq, "bind", NS.bind);
     if (bind === undefined || attr(iq, "type") !== "set") {
       throw new StreamError("not-authorized", "bind a resource first");
+    }
+    if (attr(iq, "id") === undefined) {
+      this.#refuseBind(iq, stanzaError("bad-request", "an iq has an id"));
+      return;
     }
     const wanted = child(bind, "resource", NS.bind);
     let resourcepart: string | undefined;
     if (wanted !== undefined && textOf(wanted) !== "") {
       const prepared = prepareResourcepart(textOf(wanted));
       if (!prepared.ok) {
-        this.#send(errorReply(iq, stanzaError("bad-request", prepared.reason))); // RFC 6120 section 7.7.2.1
+        this.#refuseBind(iq, stanzaError("bad-request", prepared.reason)); // RFC 6120 section 7.7.2.1
         return;
       }
       resourcepart = prepared.value;
     }
-    const session = this.#owner.bind(this, this.#localpart as string, resourcepart);
+    const localpart = this.#localpart as string;
+    // The account may have been deleted since the password was found right.
+    if (!(await this.#owner.accountExists(localpart)))
+      throw new StreamError("not-authorized", "there is no such account");
+    if (this.#state !== "features") return; // the client left meanwhile
+    const session = this.#owner.bind(this, localpart, resourcepart);
     if ("kind" in session) {
-      this.#send(errorReply(iq, session));
+      this.#refuseBind(iq, session);
       return;
     }
     const payload = new Element("bind", { xmlns: NS.bind });
     payload.c("jid").t(session.jid.toString());
     this.#send(iqReply(iq, result(payload)));
     this.#session = session;
-    this.#handshake?.cancel();
-    this.#handshake = undefined;
+    this.#deadline?.cancel();
+    this.#deadline = undefined;
     this.#owner.log.info({ stream: this.id, jid: session.jid.toString(), address: this.transport.address }, "bound");
+  }
+
+  #refuseBind(iq: Element, error: StanzaError): void {
+    this.#send(errorReply(iq, error));
+    this.#refusedBinds += 1;
+    if (this.#refusedBinds > BIND_RETRIES) {
+      throw new StreamError("policy-violation", `${this.#refusedBinds} refused binds`); // RFC 6120 section 7.7.3
+    }
   }
 
   // ---- the end
@@ -376,18 +529,29 @@ export class Stream {
     this.#state = "closed";
     this.#parser.stop();
     this.#inbox.close();
-    this.#handshake?.cancel();
+    this.#deadline?.cancel();
     this.#endSession();
     this.#owner.closed(this);
   }
 
   #endSession(): void {
-    this.#handshake?.cancel();
+    this.#deadline?.cancel();
     const session = this.#session;
     if (session === undefined) return;
     this.#session = undefined;
     session.ended();
   }
+}
+
+const SPOKEN_VERSION = "1.0";
+const LANGUAGE_TAG = /^[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*$/; // RFC 5646, without its registry
+
+/** RFC 6120 section 4.7.5: the lower of both versions is answered, and nothing to a header that has none. */
+function versionOf(attribute: string | undefined): { spoken: boolean; answer: string | undefined } {
+  const parts = /^(\d{1,9})\.(\d{1,9})$/.exec(attribute ?? "");
+  if (parts === null) return { spoken: false, answer: undefined };
+  const [major, minor] = [Number(parts[1]), Number(parts[2])];
+  return major >= 1 ? { spoken: true, answer: SPOKEN_VERSION } : { spoken: false, answer: `${major}.${minor}` };
 }
 
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
@@ -396,5 +560,7 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 function decodeSasl(text: string): Buffer | undefined | null {
   if (text === "") return undefined;
   if (text === "=") return Buffer.alloc(0);
-  return BASE64.test(text) ? Buffer.from(text, "base64") : null;
+  if (!BASE64.test(text)) return null;
+  const message = Buffer.from(text, "base64");
+  return message.toString("base64") === text ? message : null; // section 13.9.1: padding bits are zero
 }

@@ -1,15 +1,17 @@
 // The server's certificate and key: read from files, or made and kept in the data folder.
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
 import type { Clock, EpochMs } from "../clock.ts";
+import { type TlsSettings, tlsSettings } from "./tls.ts";
 import { hostName, makeSelfSigned, type SelfSigned, signatureHashName } from "./x509.ts";
 
 const DAY_MS = 86_400_000;
 const VALID_DAYS = 800; // some platforms refuse to trust one of over 825 days
 const RENEW_DAYS = 30;
+const MIN_RSA_BITS = 2048;
 
 export type CertificateOptions = {
   readonly domain: string;
@@ -23,7 +25,7 @@ export type CertificateOptions = {
 
 export type Certificate = {
   /** For tls.createSecureContext. */
-  readonly secureContext: { readonly cert: string; readonly key: string; readonly minVersion: "TLSv1.2" };
+  readonly secureContext: TlsSettings & { readonly cert: string; readonly key: string };
   /** The server's own certificate, DER. */
   readonly leaf: Buffer;
   /** For tls-server-end-point (RFC 5929 section 4.1): MD5 and SHA-1 raised to SHA-256; null: none (Ed25519). */
@@ -70,7 +72,14 @@ async function load(options: CertificateOptions): Promise<Certificate> {
   const certificatePem = await readPem(certificateFile, "tls.certificateFile");
   const keyPem = await readPem(keyFile, "tls.keyFile");
   const { leaf } = parsePair({ certificatePem, keyPem }, certificateFile, keyFile);
-  return describe({ certificatePem, keyPem }, leaf, options);
+  const described = describe({ certificatePem, keyPem }, leaf, options);
+  return { ...described, warnings: [...described.warnings, ...(await openToOthers(keyFile))] };
+}
+
+// A group may read it: that is how several programs share the key of one host.
+async function openToOthers(keyFile: string): Promise<string[]> {
+  if (process.platform === "win32" || ((await stat(keyFile)).mode & 0o007) === 0) return [];
+  return [`${keyFile} can be read by every user of this machine; run: chmod o= ${keyFile}`];
 }
 
 async function loadSelfSigned(options: CertificateOptions): Promise<Certificate> {
@@ -153,7 +162,7 @@ function parsePair(
 
 function describe(pair: SelfSigned, leaf: X509Certificate, options: CertificateOptions): Certificate {
   return {
-    secureContext: { cert: pair.certificatePem, key: pair.keyPem, minVersion: "TLSv1.2" },
+    secureContext: { ...tlsSettings(), cert: pair.certificatePem, key: pair.keyPem },
     leaf: leaf.raw,
     signatureHash: bindingHash(leaf.raw),
     fingerprintSha256: leaf.fingerprint256,
@@ -185,5 +194,8 @@ function warningsOf(leaf: X509Certificate, { domain, certificateFile, clock }: C
     warnings.push(`${file} expired on ${leaf.validTo}; clients will refuse it`);
   if (Date.parse(leaf.validFrom) > clock.now()) warnings.push(`${file} is not valid before ${leaf.validFrom}`);
   if (!namesDomain(leaf, domain)) warnings.push(`${file} is not for ${domain}; clients will refuse it`);
+  const { modulusLength = MIN_RSA_BITS } = leaf.publicKey.asymmetricKeyDetails ?? {};
+  if (modulusLength < MIN_RSA_BITS)
+    warnings.push(`${file} has an RSA key of ${modulusLength} bits; clients refuse less than ${MIN_RSA_BITS}`);
   return warnings;
 }

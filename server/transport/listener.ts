@@ -9,29 +9,41 @@ export type ConnectionLimits = { readonly connections: number; readonly connecti
 /** Counts connections over all listeners of one server. */
 export class ConnectionCounter {
   readonly #limits: ConnectionLimits;
+  readonly #keyOf: (address: string) => string;
   readonly #byAddress = new Map<string, number>();
   #total = 0;
 
-  constructor(limits: ConnectionLimits) {
+  /** @param keyOf what counts as one address: of IPv6, a whole network is one customer's */
+  constructor(limits: ConnectionLimits, keyOf: (address: string) => string = (address) => address) {
     this.#limits = limits;
+    this.#keyOf = keyOf;
   }
 
-  /** False: one of the limits is reached. */
-  admit(address: string): boolean {
-    const here = this.#byAddress.get(address) ?? 0;
-    if (this.#total >= this.#limits.connections || here >= this.#limits.connectionsPerAddress) return false;
+  /** The limit that keeps the connection out; undefined: it is in, until `release`. */
+  admit(address: string): keyof ConnectionLimits | undefined {
+    const key = this.#keyOf(address);
+    const here = this.#byAddress.get(key) ?? 0;
+    if (here >= this.#limits.connectionsPerAddress) return "connectionsPerAddress";
+    if (this.#total >= this.#limits.connections) return "connections";
     this.#total += 1;
-    this.#byAddress.set(address, here + 1);
-    return true;
+    this.#byAddress.set(key, here + 1);
+    return undefined;
   }
 
   release(address: string): void {
+    const key = this.#keyOf(address);
     this.#total -= 1;
-    const here = (this.#byAddress.get(address) ?? 1) - 1;
-    if (here === 0) this.#byAddress.delete(address);
-    else this.#byAddress.set(address, here);
+    const here = (this.#byAddress.get(key) ?? 1) - 1;
+    if (here === 0) this.#byAddress.delete(key);
+    else this.#byAddress.set(key, here);
   }
 }
+
+export type ConnectionOwner = {
+  connected(socket: Socket): void;
+  /** Beyond a limit: whoever is told must be told cheaply, and the socket closed. */
+  refused(socket: Socket, limit: keyof ConnectionLimits): void;
+};
 
 /** The port could not be opened; the message says what to do. */
 export class ListenError extends Error {
@@ -49,14 +61,32 @@ export class ListenError extends Error {
   }
 }
 
+/** An IPv4 address as such, where a socket for both families has it in IPv6 form. */
+export function plainAddress(remote: string | undefined): string {
+  return remote?.replace(/^::ffff:(?=\d+\.)/, "") ?? "";
+}
+
 export class Listener {
   readonly #servers: Server[] = [];
   readonly #sockets = new Set<Socket>();
   readonly #log: Logger;
   port = 0;
+  /** Connections so far, and those of them that were closed at once, for a limit. */
+  accepted = 0;
+  refused = 0;
 
   constructor(log: Logger) {
     this.#log = log;
+  }
+
+  /** Open connections. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  /** Whether it is open, and on every address that it was opened on. */
+  get listening(): boolean {
+    return this.#servers.length > 0 && this.#servers.every((server) => server.listening);
   }
 
   /**
@@ -68,23 +98,25 @@ export class Listener {
     addresses: readonly string[],
     port: number,
     counter: ConnectionCounter,
-    connected: (socket: Socket) => void,
+    owner: ConnectionOwner,
   ): Promise<void> {
     this.port = port;
     for (const address of addresses) {
       const server = createServer({ allowHalfOpen: true, pauseOnConnect: false }, (socket) => {
         const remote = socket.remoteAddress ?? "";
-        if (!counter.admit(remote)) {
-          this.#log.warn({ address: remote }, "connection-refused-limit");
-          socket.destroy();
-          return;
-        }
+        this.accepted += 1;
+        const limit = counter.admit(remote);
         this.#sockets.add(socket);
         socket.once("close", () => {
           this.#sockets.delete(socket);
-          counter.release(remote);
+          if (limit === undefined) counter.release(remote);
         });
-        connected(socket);
+        if (limit === undefined) {
+          owner.connected(socket);
+        } else {
+          this.refused += 1;
+          owner.refused(socket, limit);
+        }
       });
       try {
         await listen(server, address, this.port);

@@ -5,7 +5,9 @@ import type { ChannelBindings } from "../sasl/mechanism.ts";
 
 export interface TransportEvents {
   data(chunk: Buffer): void;
-  /** The peer sent its end (half-close) or is gone. Called once. */
+  /** The peer sends no more, but may still read (half-close). Not called where the connection breaks. */
+  ended(): void;
+  /** The connection is gone. Called once. */
   closed(): void;
 }
 
@@ -14,12 +16,16 @@ export interface Transport {
   readonly secure: boolean;
   /** The peer's IP address, for limits, throttling and the log. */
   readonly address: string;
-  /** Octets handed to `send` that the peer's window has not yet taken. */
-  readonly unsentBytes: number;
+  /** How much was ever handed to `send`, in characters; most of them are one octet on the wire. */
+  readonly sent: number;
+  /** How much of it the peer's window has taken. */
+  readonly taken: number;
   /** Who listens; set before the first chunk can arrive. */
   events: TransportEvents;
   /** Queues text; what one turn of the event loop sends leaves in one write. */
   send(text: string): void;
+  /** Resolves when the peer's window has taken what was sent so far, or the connection is gone. */
+  drained(): Promise<void>;
   /** Flow control towards the peer: stop or go on reading. */
   pause(): void;
   resume(): void;

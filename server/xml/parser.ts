@@ -11,15 +11,21 @@ import { StreamError } from "../errors.ts";
 import { NS } from "../namespaces.ts";
 
 export type XmlLimits = {
-  /** Octets of one stanza, or of the stream header. */
+  /** Octets of one first-level element, from its "<" to its ">", or of the stream header. */
   stanzaBytes: number;
+  /** The setting that `stanzaBytes` comes from, for the text of a refusal. */
+  stanzaBytesSetting: "stanzaBytesBeforeLogin" | "stanzaBytes";
   /** Levels of elements in one stanza, itself included. */
   depth: number;
   /** Attributes of one element, namespace declarations included. */
   attributes: number;
-  /** Elements in one stanza, itself included. */
+  /** Elements in one stanza, itself included: also the most that one element can have as children. */
   elements: number;
+  /** Characters of the name of an element or attribute, its prefix included. */
+  xmlNameCharacters: number;
 };
+
+const REFERENCE_SO_FAR = /^(?:#(?:\d{0,20}|x[\dA-Fa-f]{0,20})|[A-Za-z_:][\w:.-]{0,255})$/;
 
 /** The root element's start tag: the stream header or an `<open/>` (which `element` then repeats, being complete). */
 export type StreamHeader = {
@@ -38,9 +44,11 @@ export interface XmlHandlers {
   close(): void;
 }
 
+const WRONG_END_TAG = "unexpected close tag"; // saxes: the end tag is of another name than what it has just closed
+
 /**
  * One parser per stream: a restarted stream (RFC 6120 section 4.3.3) gets a new one.
- * `write` throws StreamError: not-well-formed, restricted-xml, bad-namespace-prefix, unsupported-encoding, policy-violation.
+ * `write` throws StreamError: not-well-formed, restricted-xml, bad-format, unsupported-encoding, policy-violation.
  */
 export class XmlStreamParser {
   // XML 1.0 whatever a declaration says: 1.1 would let control characters in by reference.
@@ -49,29 +57,34 @@ export class XmlStreamParser {
   #limits: XmlLimits;
   #depth = 0;
   #elements = 0;
-  #bytes = 0; // octets read since the last complete stanza
+  #bytes = 0; // octets since the last complete first-level element, up to the end of the chunk
+  #chunk = { text: "", bytes: 0, start: 0 }; // being parsed; `start`: characters before it
+  #counted = { characters: 0, bytes: 0 }; // of the chunk, up to the last complete first-level element
   #current: Element | null = null;
   #ns: string[] = []; // namespace of each open element
   #partial: Buffer | null = null; // an incomplete UTF-8 sequence at the end of the last chunk
   #stopped = false;
   #attributes = 0;
+  #complete: (() => void) | undefined;
 
   constructor(limits: XmlLimits, handlers: XmlHandlers) {
     this.#limits = limits;
     this.#handlers = handlers;
     const sax = this.#sax;
-    sax.on("opentagstart", () => {
+    sax.on("opentagstart", ({ name }) => {
+      this.#tellComplete();
       this.#attributes = 0;
+      this.#checkName(name);
     });
     sax.on("attribute", ({ name, prefix, value }) => {
       // saxes would trim it, and so make another namespace of it
       if ((prefix === "xmlns" || name === "xmlns") && value !== value.trim()) {
         throw new StreamError("not-well-formed", "white space round a namespace name");
       }
+      this.#checkName(name);
       this.#attributes += 1;
-      if (this.#attributes > this.#limits.attributes) {
-        throw new StreamError("policy-violation", `more than ${this.#limits.attributes} attributes in one element`);
-      }
+      const { attributes } = this.#limits;
+      if (this.#attributes > attributes) tooMuch(`more than ${attributes} attributes in one element`, "attributes");
     });
     sax.on("opentag", (tag) => this.#onOpen(tag));
     sax.on("closetag", () => this.#onClose());
@@ -84,10 +97,11 @@ export class XmlStreamParser {
       }
     });
     // RFC 6120 section 11.1
-    sax.on("comment", () => restricted("comments"));
-    sax.on("processinginstruction", () => restricted("processing instructions"));
-    sax.on("doctype", () => restricted("document type declarations"));
+    sax.on("comment", () => this.#restricted("comments"));
+    sax.on("processinginstruction", () => this.#restricted("processing instructions"));
+    sax.on("doctype", () => this.#restricted("document type declarations"));
     sax.on("error", (error) => {
+      if (!error.message.startsWith(WRONG_END_TAG)) this.#tellComplete();
       throw asStreamError(error);
     });
   }
@@ -104,19 +118,68 @@ export class XmlStreamParser {
 
   write(chunk: Buffer): void {
     if (this.#stopped) return;
-    this.#bytes += chunk.length;
-    const text = this.#decode(chunk);
-    // A chunk that ends several stanzas counts from the last of them on (onClose sets the count back), so the limit is
-    // exact to within one read from the socket; the check comes first for an element that does not end at all.
-    if (text !== "") this.#sax.write(text);
-    if (!this.#stopped && this.#bytes > this.#limits.stanzaBytes) this.#tooBig();
+    const whole = this.#wholeCharacters(chunk);
+    if (whole.length === 0) return;
+    // What is right before the first mistake comes first, as everything is in order (RFC 6120 section 10.1).
+    const bytes = isUtf8(whole) ? whole : whole.subarray(0, validLength(whole));
+    const text = bytes.toString("utf8");
+    const start = this.#chunk.start + this.#chunk.text.length;
+    // RFC 6120 section 11.6: a zero-width no-break space, not a byte order mark; and no character may precede the root.
+    if (start === 0 && text.startsWith("\ufeff")) throw new StreamError("not-well-formed", "U+FEFF before the header");
+    this.#chunk = { text, bytes: bytes.length, start };
+    this.#counted = { characters: 0, bytes: 0 };
+    this.#bytes += bytes.length;
+    this.#sax.write(text);
+    this.#tellComplete();
+    if (this.#stopped) return;
+    this.#checkReference();
+    if (bytes !== whole) throw new StreamError("unsupported-encoding", "not valid UTF-8"); // RFC 6120 section 4.9.3.22
+    if (this.#bytes > this.#limits.stanzaBytes) this.#tooBig(); // an element that does not end
+  }
+
+  /**
+   * The octets up to where the parser stands, `back` characters less, since the last such place. From here they are
+   * counted anew.
+   */
+  #count(back = 0): number {
+    const { text, bytes, start } = this.#chunk;
+    const characters = Math.max(this.#sax.position - start - back, this.#counted.characters);
+    const upTo =
+      bytes === text.length
+        ? characters
+        : this.#counted.bytes + Buffer.byteLength(text.slice(this.#counted.characters, characters));
+    this.#counted = { characters, bytes: upTo };
+    const left = bytes - upTo;
+    const size = this.#bytes - left;
+    this.#bytes = left;
+    return size;
+  }
+
+  // saxes takes everything up to the next ";" for the name of an entity, however far off it is.
+  #checkReference(): void {
+    const { entity } = this.#sax as unknown as { readonly entity: string };
+    if (entity !== "" && !REFERENCE_SO_FAR.test(entity))
+      throw new StreamError("not-well-formed", "& without a reference");
+  }
+
+  #checkSize(): void {
+    if (this.#count() > this.#limits.stanzaBytes) this.#tooBig();
   }
 
   #tooBig(): never {
-    throw new StreamError("policy-violation", `a stanza is larger than ${this.#limits.stanzaBytes} bytes`);
+    const { stanzaBytes, stanzaBytesSetting } = this.#limits;
+    tooMuch(`a stanza is larger than ${stanzaBytes} bytes`, stanzaBytesSetting);
   }
 
-  #decode(chunk: Buffer): string {
+  #checkName(name: string): void {
+    const { xmlNameCharacters } = this.#limits;
+    if (name.length > xmlNameCharacters) {
+      tooMuch(`a name has more than ${xmlNameCharacters} characters`, "xmlNameCharacters");
+    }
+  }
+
+  // What the chunk completes; a character that it cuts is kept for the next.
+  #wholeCharacters(chunk: Buffer): Buffer {
     let bytes = chunk;
     if (this.#partial !== null) {
       bytes = Buffer.concat([this.#partial, chunk]);
@@ -127,8 +190,19 @@ export class XmlStreamParser {
       this.#partial = Buffer.from(bytes.subarray(bytes.length - incomplete));
       bytes = bytes.subarray(0, bytes.length - incomplete);
     }
-    if (!isUtf8(bytes)) throw new StreamError("not-well-formed", "not valid UTF-8");
-    return bytes.toString("utf8");
+    return bytes;
+  }
+
+  // saxes tells of an end tag first and checks its name then: what it completes is told of when it has passed.
+  #tellComplete(): void {
+    const tell = this.#complete;
+    this.#complete = undefined;
+    if (!this.#stopped) tell?.();
+  }
+
+  #restricted(what: string): never {
+    this.#tellComplete();
+    throw new StreamError("restricted-xml", `${what} are not allowed in XMPP`);
   }
 
   #onOpen(tag: SaxesTagNS): void {
@@ -141,22 +215,24 @@ export class XmlStreamParser {
       this.#ns = [tag.uri];
       const attrs: Record<string, string> = {};
       for (const attribute of Object.values(tag.attributes)) attrs[attribute.name] = attribute.value;
+      this.#checkSize();
       this.#handlers.open({ name: tag.local, ns: tag.uri, defaultNs: tag.ns[""] ?? "", attrs });
-      if (!tag.isSelfClosing) this.#bytes = 0;
       return;
     }
-    if (this.#depth - 1 > this.#limits.depth) {
-      throw new StreamError("policy-violation", `a stanza is nested deeper than ${this.#limits.depth} levels`);
+    if (this.#depth === 2 && tag.uri === NS.stream && tag.local === "stream") {
+      throw new StreamError("bad-format", "a stream header within a stream");
     }
+    const { depth, elements } = this.#limits;
+    if (this.#depth - 1 > depth) tooMuch(`a stanza is nested deeper than ${depth} levels`, "depth");
     this.#elements += 1;
-    if (this.#elements > this.#limits.elements) {
-      throw new StreamError("policy-violation", `a stanza has more than ${this.#limits.elements} elements`);
-    }
+    if (this.#elements > elements) tooMuch(`a stanza has more than ${elements} elements`, "elements");
     const parent = this.#current;
-    const parentNs = parent === null ? NS.client : this.#ns[this.#ns.length - 1];
-    const element = new Element(tag.local);
-    if (tag.uri !== parentNs) element.attrs.xmlns = tag.uri;
-    this.#ns.push(tag.uri);
+    const parentNs = parent === null ? NS.client : (this.#ns[this.#ns.length - 1] as string);
+    // The namespace of the prefix xml may not be declared in any other way (Namespaces in XML 1.0 section 3).
+    const inXml = tag.uri === NS.xml;
+    const element = new Element(inXml ? tag.name : tag.local);
+    if (!inXml && tag.uri !== parentNs) element.attrs.xmlns = tag.uri;
+    this.#ns.push(inXml ? parentNs : tag.uri);
     copyAttributes(tag.attributes, element.attrs);
     if (parent !== null) {
       element.parent = parent;
@@ -166,10 +242,11 @@ export class XmlStreamParser {
   }
 
   #onClose(): void {
+    this.#tellComplete();
     if (this.#stopped) return;
     this.#depth -= 1;
     if (this.#depth === 0) {
-      this.#handlers.close();
+      this.#complete = () => this.#handlers.close();
       return;
     }
     this.#ns.pop();
@@ -180,11 +257,12 @@ export class XmlStreamParser {
     }
     this.#current = null;
     this.#elements = 0;
-    this.#bytes = 0;
-    this.#handlers.element(element);
+    this.#checkSize();
+    this.#complete = () => this.#handlers.element(element);
   }
 
   #onText(text: string): void {
+    this.#tellComplete();
     if (this.#stopped) return;
     if (this.#current !== null) {
       const { children } = this.#current;
@@ -194,7 +272,7 @@ export class XmlStreamParser {
     } else if (this.#depth === 1 && text.trim() !== "") {
       throw new StreamError("bad-format", "text between stanzas"); // RFC 6120 section 11.7 allows white space only
     } else if (this.#depth === 1) {
-      this.#bytes = 0; // a white-space keepalive
+      this.#count(1); // a white-space keepalive, told of when the "<" behind it is read
     }
   }
 }
@@ -213,17 +291,32 @@ function copyAttributes(from: Record<string, SaxesAttributeNS>, to: Record<strin
   }
 }
 
-function restricted(what: string): never {
-  throw new StreamError("restricted-xml", `${what} are not allowed in XMPP`);
+function tooMuch(what: string, setting: string): never {
+  throw new StreamError("policy-violation", `${what} (limits.${setting})`);
 }
 
 function asStreamError(error: Error): StreamError {
   if (error instanceof StreamError) return error;
   const message = error.message;
-  if (message.startsWith("undefined entity"))
+  if (message.startsWith("undefined entity")) {
     return new StreamError("restricted-xml", "entities are not allowed in XMPP");
-  if (message.startsWith("unbound namespace prefix")) return new StreamError("bad-namespace-prefix", message);
+  }
+  if (message.startsWith("inappropriately located doctype")) {
+    return new StreamError("restricted-xml", "document type declarations are not allowed in XMPP");
+  }
   return new StreamError("not-well-formed", message);
+}
+
+// How many octets from the start are whole characters in UTF-8.
+function validLength(bytes: Buffer): number {
+  let [low, high] = [0, bytes.length];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    const part = bytes.subarray(0, middle);
+    if (isUtf8(part.subarray(0, middle - incompleteTail(part)))) low = middle;
+    else high = middle - 1;
+  }
+  return low - incompleteTail(bytes.subarray(0, low));
 }
 
 // How many octets at the end begin a UTF-8 sequence that the chunk does not finish.

@@ -71,14 +71,17 @@ describe.each(["while no server runs", "while the server runs"])("%s", (when) =>
   test("presentities are added, changed, listed and deleted", async () => {
     const folder = await folderOf();
     const add = ["presentity", "add", "romeo@example.net"];
-    expect((await balcony({ folder }, ...add, "--name", "R\u001b[31m", "--policy", "allow")).stderr).toBe(
+    expect((await balcony({ folder }, ...add, "--name", "R\u001b[31m")).stderr).toBe(
+      "balcony: the name: a name holds no control characters\n",
+    );
+    expect((await balcony({ folder }, ...add, "--name", "Romeo Montague", "--policy", "allow")).stderr).toBe(
       "Created romeo@example.net.\n",
     );
-    expect((await balcony({ folder }, ...add, "--allow-from", "example.org,example.com", "a@example.net")).stderr).toBe(
+    expect((await balcony({ folder }, ...add, "--allow-from", "example.org,EXAMPLE.com", "a@example.net")).stderr).toBe(
       "Changed romeo@example.net.\n",
     );
     const { stdout } = await balcony({ folder }, "presentity", "list", "--domain", "example.net");
-    expect(stdout).toBe("romeo@example.net  allow  example.org,example.com,a@example.net  R\\u{1b}[31m\n");
+    expect(stdout).toBe("romeo@example.net  allow  example.org,example.com,a@example.net  Romeo Montague\n");
     expect((await balcony({ folder }, "presentity", "delete", "romeo@example.net")).code).toBe(0);
     expect((await balcony({ folder }, "presentity", "list")).stdout).toBe("");
     expect(await balcony({ folder }, "presentity", "add", "romeo@example.com")).toMatchObject({ code: 1, stdout: "" });
@@ -98,6 +101,41 @@ describe.each(["while no server runs", "while the server runs"])("%s", (when) =>
     expect(doctor.code).toBe(0);
   });
 });
+
+test.each(["while no server runs", "while the server runs"])(
+  "audit, %s: what was changed, newest first",
+  async (when) => {
+    const folder = await temporaryFolder();
+    if (when === "while the server runs") await serve({ folder });
+    expect(await balcony({ folder }, "audit")).toEqual({ code: 0, stdout: "", stderr: "Nothing is on record yet.\n" });
+    for (const [input, ...args] of [
+      ["secret\n", "user", "add", "juliet"],
+      ["other\n", "user", "passwd", "juliet"],
+      ["", "token", "add", "domain:example.net"],
+      ["", "presentity", "add", "romeo@example.net"],
+      ["", "presentity", "delete", "romeo@example.net"],
+      ["", "user", "delete", "juliet"],
+    ] as [string, ...string[]][]) {
+      expect((await balcony({ folder, input }, ...args)).code).toBe(0);
+    }
+    const { stdout } = await balcony({ folder }, "audit");
+    expect(stdout.trimEnd().split("\n")).toEqual(
+      [
+        /^\d{4}-\d\d-\d\dT\S+Z {2}user-deleted +juliet@localhost +-$/,
+        / presentity-deleted +romeo@example\.net +-$/,
+        / token-added +- +- +[0-9a-f]{12} domain:example\.net$/,
+        / password-changed +juliet@localhost +-$/,
+        / user-added +juliet@localhost +-$/,
+      ].map((line) => expect.stringMatching(line)),
+    );
+    expect((await balcony({ folder }, "audit", "--limit", "2")).stdout.trimEnd().split("\n")).toHaveLength(2);
+    expect(await balcony({ folder }, "audit", "--limit", "0")).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: "balcony: the limit is a whole number from 1 to 10000\n",
+    });
+  },
+);
 
 test("a deleted user's session ends at once: the command acts through the server", async () => {
   const folder = await temporaryFolder();

@@ -39,6 +39,7 @@ export async function balcony(options: Options, ...args: string[]): Promise<Ende
 }
 
 export type Running = {
+  readonly pid: number;
   /** What it printed when it had started. */
   readonly welcome: string;
   /** The port that stands behind such a word in the welcome. */
@@ -65,6 +66,7 @@ export async function serve(options: Options, ...args: string[]): Promise<Runnin
     ended.then((code) => Promise.reject(new Error(`serve ended with ${code}: ${log.lines.join("\n")}`))),
   ]);
   return {
+    pid: child.pid as number,
     welcome,
     port(pattern) {
       const found = new RegExp(`${pattern.source}\\D*(\\d+)`).exec(welcome)?.[1];

@@ -1,11 +1,36 @@
 // balcony serve: what it says, its signals, and how it refuses to start.
 
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdir, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { balcony, serve, temporaryFolder } from "./program.ts";
+
+/** A program with a server inside, on the data folder that the commands have by default. It is killed after the test. */
+function startEmbedded(folder: string): ChildProcess {
+  const config = {
+    storage: { path: join(folder, "data") },
+    c2s: { port: 0, directTlsPort: null },
+    http: { port: null },
+  };
+  const program = `
+    const { createServer } = await import("balcony");
+    const server = await createServer(${JSON.stringify(config)});
+    await server.start();
+    console.log("started");`;
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", program], {
+    cwd: join(import.meta.dirname, "../.."),
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  onTestFinished(async () => {
+    child.kill("SIGKILL");
+    await once(child, "close");
+  });
+  return child;
+}
 
 test("the welcome names ports, fingerprint, data folder and the next commands", async () => {
   const folder = await temporaryFolder();
@@ -48,12 +73,37 @@ test("after kill -9 the next server takes over the socket", async () => {
   expect((await balcony({ folder }, "user", "list")).stdout).toBe("juliet@localhost\n");
 });
 
-test("a second server on the same data folder is refused", async () => {
+test("a second server on the same data folder is refused: it says which process, and the first goes on", async () => {
   const folder = await temporaryFolder();
-  await serve({ folder });
-  const { code, stderr } = await balcony({ folder }, "serve");
-  expect(code).toBe(1);
-  expect(stderr).toMatch(/^balcony: another Balcony runs on this data folder/m);
+  const { pid } = await serve({ folder });
+  expect(await balcony({ folder }, "serve")).toEqual({
+    code: 1,
+    stdout: "",
+    stderr: `balcony: another Balcony runs on this data folder (process ${pid}): ${join(folder, "data")}; stop it first, or set another storage.path\n`,
+  });
+  expect((await balcony({ folder, input: "secret\n" }, "user", "add", "juliet")).code).toBe(0);
+});
+
+test("of several that start at once, one serves", async () => {
+  const folder = await temporaryFolder();
+  await balcony({ folder }, "user", "list"); // the folder and its database are there already
+  const started = await Promise.allSettled(Array.from({ length: 3 }, () => serve({ folder })));
+  const failures = started.flatMap((one) => (one.status === "rejected" ? [String(one.reason)] : []));
+  expect(failures).toHaveLength(2);
+  for (const failure of failures) expect(failure).toMatch(/another Balcony runs on this data folder/);
+  expect((await balcony({ folder, input: "secret\n" }, "user", "add", "juliet")).code).toBe(0);
+});
+
+test("commands beside an embedded server, which has no control socket, say so", async () => {
+  const folder = await temporaryFolder();
+  const embedded = startEmbedded(folder);
+  await once(embedded.stdout as NodeJS.ReadableStream, "data");
+  const { code, stderr } = await balcony({ folder }, "user", "list");
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: `balcony: process ${embedded.pid} runs a server on ${join(folder, "data")} that takes no commands: it was embedded; use its admin calls, or stop it first\n`,
+  });
+  expect((await balcony({ folder }, "serve")).stderr).toMatch(`(process ${embedded.pid})`);
 });
 
 test("port in use: one clear line, exit 1; doctor says it, too", async () => {

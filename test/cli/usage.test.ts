@@ -14,7 +14,7 @@ test("--version prints the version of the package", async () => {
 test.each([["--help"], ["help"]])("%s names every subcommand", async (...args) => {
   const { code, stdout } = await balcony({ folder: await temporaryFolder() }, ...args);
   expect(code).toBe(0);
-  for (const name of ["serve", "user", "token", "presentity", "config", "doctor", "convert"]) {
+  for (const name of ["serve", "user", "token", "presentity", "audit", "config", "doctor", "convert"]) {
     expect(stdout).toMatch(new RegExp(`^ {2}${name} `, "m"));
   }
 });
@@ -24,6 +24,7 @@ test.each([
   ["user", /balcony user import/],
   ["token", /curl/],
   ["presentity", /--allow-from/],
+  ["audit", /login-failed/],
   ["config", /config check --config/],
   ["doctor", /Exit code 1/],
   ["convert", /cpim -> xmpp/],
@@ -41,6 +42,7 @@ test.each([
   [["serve", "--confg", "x"], "unknown option '--confg'; did you mean --config?"],
   [["token", "add"], "missing required argument 'scope'"],
   [["user", "list", "juliet"], "too many arguments for 'list'"],
+  [["audit", "--limit", "some"], "'--limit <number>' argument 'some' is invalid. It must be a whole number."],
   [["presentity", "add", "romeo@example.net", "--policy", "maybe"], "Allowed choices are confirm, allow, deny"],
 ])("%j is bad usage: exit 64 and one line", async (args, message) => {
   const { code, stdout, stderr } = await balcony({ folder: await temporaryFolder() }, ...args);

@@ -38,6 +38,7 @@ describe("what events carry", () => {
         transId: "m1",
         source: Jid.fromTrusted("jean-luc@example.com/ship"),
         destination: romeo,
+        maxForwards: 120,
         object: Buffer.from("Content-type: Message/CPIM\r\n\r\nü"),
       },
       "romeo@example.net",
@@ -45,6 +46,7 @@ describe("what events carry", () => {
         transId: "m1",
         source: "im:jean%2Dluc@example.com",
         destination: "im:romeo@example.net",
+        maxForwards: 120,
         contentType: "message/cpim",
         object: "Content-type: Message/CPIM\r\n\r\nü",
       },
@@ -213,7 +215,7 @@ describe("resuming", () => {
     const wrapStore = (store: GatewayStore): GatewayStore => ({
       ...store,
       async eventsAfter(scope, afterId, limit) {
-        if (afterId === 100) await prune();
+        if (afterId > 0) await prune();
         return store.eventsAfter(scope, afterId, limit);
       },
     });
@@ -221,8 +223,11 @@ describe("resuming", () => {
     await server.happen(...Array.from({ length: 150 }, (_, n) => asks(`s${n}`)));
     prune = async () => void (await server.store.pruneEvents(server.clock.now() + 1, 10));
     const reader = await server.events();
-    for (let id = 1; id <= 100; id += 1) expect((await reader.event()).id).toBe(id);
-    expect(await reader.event()).toEqual({ id: 140, event: "reset", data: { after: 100, prunedUpTo: 140 } });
+    let after = 0;
+    let next = await reader.event();
+    for (; next.event !== "reset"; next = await reader.event()) expect(next.id).toBe(++after);
+    expect(after).toBeGreaterThan(0);
+    expect(next).toEqual({ id: 140, event: "reset", data: { after, prunedUpTo: 140 } });
     for (let id = 141; id <= 150; id += 1) expect((await reader.event()).id).toBe(id);
   });
 });
@@ -307,13 +312,18 @@ describe("a consumer that does not read", () => {
   test("stops the reading of the log, and gets everything once it reads", async () => {
     const pages: number[] = [];
     const { server, socket } = await unread(pages);
+    // Others are served meanwhile, and new events do not make it read on once the socket is full.
+    const goOn = async (): Promise<number> => {
+      for (let n = 0; n < 20; n += 1) {
+        await server.happen(asks(`s${n}`, benvolio));
+        expect((await server.call("GET", "/presentities/romeo@example.net")).status).toBe(200);
+      }
+      return pages.length;
+    };
     await until(() => pages.length > 0);
-    // Others are served meanwhile, and new events do not make it read on.
-    for (let n = 0; n < 20; n += 1) {
-      await server.happen(asks(`s${n}`, benvolio));
-      expect((await server.call("GET", "/presentities/romeo@example.net")).status).toBe(200);
-    }
-    expect(pages).toEqual([0]);
+    const read = await goOn();
+    expect(await goOn()).toBe(read);
+    expect(pages.at(-1)).toBeLessThan(100);
     const ids: number[] = [];
     let rest = "";
     socket.on("data", (chunk) => {
@@ -325,7 +335,6 @@ describe("a consumer that does not read", () => {
     socket.resume();
     await once(socket, "close");
     expect(ids).toEqual(Array.from({ length: 251 }, (_, n) => n)); // 0: where the log begins
-    expect(pages).toEqual([0, 100, 200]);
   });
 
   test("is cut after four heartbeats, and its place is free", async () => {

@@ -2,6 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 import type { ScriptedClient } from "../support/client.ts";
+import { gatedStore } from "../support/gated-store.ts";
+import { scramClient } from "../support/scram-client.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 
 const SASL = "urn:ietf:params:xml:ns:xmpp-sasl";
@@ -62,13 +64,25 @@ describe("RFC 6120 section 6.5: failures", () => {
   it.each([
     ["6.5.10 a wrong password", auth(plain("juliet", "wrong")), "not-authorized"],
     ["6.5.10 an unknown user", auth(plain("nobody", "wrong")), "not-authorized"],
-    ["6.5.4 no base64", auth("%%%"), "incorrect-encoding"],
-    ["6.5.4 base64 cut short", auth("AGp1bGll="), "incorrect-encoding"],
+    ["6.5.5 no base64", auth("%%%"), "incorrect-encoding"],
+    ["6.5.5 base64 cut short", auth("AGp1bGll="), "incorrect-encoding"],
+    ["13.9.1 base64 with white space", auth(`${plain("juliet", "secret")}\n`), "incorrect-encoding"],
+    ["13.9.1 base64 with characters of another alphabet", auth("AGp1bGll-_=="), "incorrect-encoding"],
+    ["13.9.1 padding in front", auth("=AAA"), "incorrect-encoding"],
+    ["13.9.1 padding in the middle", auth("BBBB=CCC"), "incorrect-encoding"],
+    ["13.9.1 padding bits that are not zero", auth("AGEAYh=="), "incorrect-encoding"],
+    ["13.9.1 too much padding", auth("===="), "incorrect-encoding"],
     ["6.5.6 another's authzid", auth(plain("juliet", "secret", "romeo@example.com")), "invalid-authzid"],
     ["6.5.7 an unknown mechanism", auth("AA==", "KERBEROS_V4"), "invalid-mechanism"],
-    ["6.5.8 no mechanism", `<auth xmlns='${SASL}'/>`, "malformed-request"],
+    ["6.5.7 no mechanism", `<auth xmlns='${SASL}'/>`, "invalid-mechanism"],
+    ["6.5.7 a mechanism in another spelling", auth("AA==", "plain"), "invalid-mechanism"],
+    ["6.5.7 a mechanism that is a property of every object", auth("AA==", "constructor"), "invalid-mechanism"],
     ["6.5.8 a response to nothing", `<response xmlns='${SASL}'/>`, "malformed-request"],
     ["6.5.8 an empty initial response", auth("="), "malformed-request"],
+    ["6.5.8 elements in the request", auth("<AA==/>").replace("<AA==/>", "<a/>"), "malformed-request"],
+    ["6.5.8 a challenge, which is the server's", `<challenge xmlns='${SASL}'/>`, "malformed-request"],
+    ["6.5.8 success, which is the server's", `<success xmlns='${SASL}'/>`, "malformed-request"],
+    ["6.5.8 no element of SASL", `<other xmlns='${SASL}'/>`, "malformed-request"],
     ["6.4.4 abort", `<abort xmlns='${SASL}'/>`, "aborted"],
   ])("%s: %s", async (_name, input, condition) => {
     const server = await startServer();
@@ -79,6 +93,39 @@ describe("RFC 6120 section 6.5: failures", () => {
     expect(failure.getChildElements()).toHaveLength(1);
     await client.authenticate("juliet", "secret"); // the stream is still good
     await client.close();
+  });
+
+  it("6.5.9: PLAIN where it is switched off is mechanism-too-weak", async () => {
+    const server = await startServer({ auth: { plain: false } });
+    await server.admin.addUser("juliet", "secret");
+    const client = await secured(server);
+    client.write(auth(plain("juliet", "secret")));
+    await client.expect(`<failure xmlns='${SASL}'><mechanism-too-weak/></failure>`);
+  });
+
+  it("6.5.11: an error behind the scenes is temporary-auth-failure, and the stream is still good", async () => {
+    const { store, hold } = gatedStore();
+    const server = await startServer({}, { store });
+    await server.admin.addUser("juliet", "secret");
+    const client = await secured(server);
+    const gate = hold("accounts", "get");
+    client.write(auth(plain("juliet", "secret")));
+    await gate.reached;
+    gate.fail(new Error("the disk is on fire"));
+    const failure = await client.expect(`<failure xmlns='${SASL}'><temporary-auth-failure/></failure>`);
+    expect(failure.toString()).not.toContain("fire");
+    await client.authenticate("juliet", "secret");
+  });
+
+  it("6.4.5: at least two retries, as they come", async () => {
+    const server = await startServer();
+    await server.admin.addUser("juliet", "secret");
+    const client = await secured(server);
+    for (let n = 0; n < 4; n++) {
+      client.write(auth(plain("juliet", "wrong")));
+      await client.expect(`<failure xmlns='${SASL}'><not-authorized/></failure>`);
+    }
+    await client.authenticate("juliet", "secret");
   });
 
   it("6.4.5: after limits.loginAttempts failures the stream is closed with policy-violation", async () => {
@@ -118,6 +165,154 @@ describe("RFC 6120 section 6.5: failures", () => {
     }
     expect(shapes[0]).toBe(shapes[1]);
     expect(shapes[0]).toContain("not-authorized");
+  });
+});
+
+describe("RFC 6120 section 6.4: the exchange", () => {
+  /** SCRAM-SHA-256 up to its last message, which is not sent yet. */
+  async function scramHalfWay(client: ScriptedClient): Promise<{ last: string; serverFinal: string }> {
+    const scram = scramClient({ hash: "sha256", username: "juliet", password: "secret" });
+    client.write(auth(Buffer.from(scram.first).toString("base64"), "SCRAM-SHA-256"));
+    const challenge = await client.expect(`<challenge xmlns='${SASL}'>{any}</challenge>`);
+    const { message, serverFinal } = scram.final(Buffer.from(challenge.getText(), "base64").toString());
+    return { last: `<response xmlns='${SASL}'>${Buffer.from(message).toString("base64")}</response>`, serverFinal };
+  }
+
+  it("6.3.10 and 6.4.6: an initial response, and additional data with success: two round trips", async () => {
+    const server = await startServer();
+    await server.admin.addUser("juliet", "secret");
+    const client = await secured(server);
+    const { last, serverFinal } = await scramHalfWay(client);
+    client.write(last);
+    const success = await client.expect(`<success xmlns='${SASL}'>{any}</success>`);
+    expect(Buffer.from(success.getText(), "base64").toString()).toBe(serverFinal);
+    await client.open();
+    await client.bind();
+  });
+
+  it.each(["PLAIN", "SCRAM-SHA-1"])("6.3.10: without an initial response it is asked for: %s", async (mechanism) => {
+    const server = await startServer();
+    await server.admin.addUser("juliet", "secret");
+    const client = await secured(server);
+    client.write(auth("", mechanism));
+    const challenge = await client.expect(`<challenge xmlns='${SASL}'/>`);
+    expect(challenge.getText()).toBe("");
+    if (mechanism === "PLAIN") {
+      client.write(`<response xmlns='${SASL}'>${plain("juliet", "secret")}</response>`);
+      await client.expect(`<success xmlns='${SASL}'/>`);
+      await client.open();
+    } else {
+      client.write(`<response xmlns='${SASL}'>${Buffer.from("n,,n=juliet,r=abc").toString("base64")}</response>`);
+      await client.expect(`<challenge xmlns='${SASL}'>{any}</challenge>`);
+    }
+  });
+
+  it("6.3.5: no white space is sent between the elements of an exchange, and its data is base64 in one form", async () => {
+    const server = await startServer();
+    await server.admin.addUser("juliet", "secret");
+    const client = await secured(server);
+    const before = client.received.length;
+    const { last } = await scramHalfWay(client);
+    client.write(last);
+    await client.expect(`<success xmlns='${SASL}'>{any}</success>`);
+    expect(client.received.slice(before)).toMatch(
+      /^<challenge xmlns='[^']*'>[A-Za-z0-9+/]+=*<\/challenge><success xmlns='[^']*'>[A-Za-z0-9+/]+=*<\/success>$/,
+    );
+    await client.open();
+  });
+
+  it("6.4.2: another auth discards the handshake that is under way, and is processed itself", async () => {
+    const server = await startServer();
+    await server.admin.addUser("juliet", "secret");
+    const client = await secured(server);
+    const { last } = await scramHalfWay(client);
+    client.write(auth("", "PLAIN"));
+    await client.expect(`<challenge xmlns='${SASL}'/>`);
+    client.write(last); // belongs to the handshake that is gone
+    await client.expect(`<failure xmlns='${SASL}'><malformed-request/></failure>`);
+    await scramHalfWay(client);
+    await client.authenticate("juliet", "secret");
+  });
+
+  it("6.4.4: abort ends the handshake that is under way", async () => {
+    const server = await startServer();
+    await server.admin.addUser("juliet", "secret");
+    const client = await secured(server);
+    const { last } = await scramHalfWay(client);
+    client.write(`<abort xmlns='${SASL}'/>`);
+    await client.expect(`<failure xmlns='${SASL}'><aborted/></failure>`);
+    client.write(last);
+    await client.expect(`<failure xmlns='${SASL}'><malformed-request/></failure>`);
+    await client.authenticate("juliet", "secret");
+  });
+
+  it("6.4.6: the client must begin a new stream; a stanza in its place ends the connection", async () => {
+    const server = await startServer();
+    await server.admin.addUser("juliet", "secret");
+    const romeo = await server.online("romeo");
+    const client = await secured(server);
+    client.write(auth(plain("juliet", "secret")));
+    await client.expect(`<success xmlns='${SASL}'/>`);
+    client.restart();
+    client.write("<message xmlns='jabber:client' to='romeo@example.com'><body>hi</body></message>");
+    await client.nextOpen();
+    await client.expectStreamError("invalid-namespace");
+    await romeo.expectNothing();
+  });
+
+  it("6.4.6: no login is left to do after it", async () => {
+    const server = await startServer();
+    await server.admin.addUser("juliet", "secret");
+    const client = await secured(server);
+    const features = await client.authenticate("juliet", "secret");
+    expect(features.getChild("mechanisms")).toBeUndefined();
+    client.write(auth(plain("juliet", "secret")));
+    await client.expectStreamError("policy-violation");
+  });
+
+  it("6.4.6 and 13.7.2: who says inside TLS to be somebody else must not log in", async () => {
+    const server = await startServer();
+    await server.admin.addUser("juliet", "secret");
+    for (const [from, welcome] of [
+      ["juliet@example.com", true],
+      ["JULIET@EXAMPLE.com/balcony", true],
+      ["romeo@example.com", false],
+      ["juliet@example.org", false],
+    ] as const) {
+      const client = await server.connect();
+      await client.open();
+      await client.startTls();
+      const again = await server.connect();
+      await again.open();
+      again.write("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+      await again.expect("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+      await again.upgrade();
+      await again.open(`from='${from}'`);
+      if (welcome) {
+        await again.authenticate("juliet", "secret");
+      } else {
+        again.write(auth(plain("juliet", "secret")));
+        await again.expectStreamError("invalid-from");
+      }
+      // and the same after it
+      client.write(auth(plain("juliet", "secret")));
+      await client.expect(`<success xmlns='${SASL}'/>`);
+      if (welcome) {
+        expect((await client.open(`from='${from}'`)).name).toBe("features");
+      } else {
+        client.cut();
+      }
+    }
+  });
+
+  it("4.9.3.9: nor bind as somebody else", async () => {
+    const server = await startServer();
+    await server.admin.addUser("juliet", "secret");
+    const client = await secured(server);
+    client.write(auth(plain("juliet", "secret")));
+    await client.expect(`<success xmlns='${SASL}'/>`);
+    expect((await client.open("from='romeo@example.com'")).toString()).toContain("invalid-from");
+    await client.expectClosed();
   });
 });
 

@@ -1,6 +1,7 @@
-// AccountStore and AuditStore over arrays and maps, for tests of what stands on them. `rows` may be read and tampered with.
+// AccountStore and AuditNotes over maps and arrays, for tests of what stands on them. `rows` may be read and tampered with.
 
-import type { Account, AccountStore, AuditRecord, AuditStore } from "../../storage/store.ts";
+import type { AuditEntry, AuditNotes } from "../../server/audit.ts";
+import type { Account, AccountStore } from "../../storage/store.ts";
 
 export function accountStore(): AccountStore & { readonly rows: Map<string, Account>; counted: number } {
   const rows = new Map<string, Account>();
@@ -34,11 +35,7 @@ export function accountStore(): AccountStore & { readonly rows: Map<string, Acco
   };
 }
 
-export function auditStore(): AuditStore & { readonly records: AuditRecord[] } {
-  const records: AuditRecord[] = [];
-  return {
-    records,
-    add: async (record) => void records.push(record),
-    list: async (limit) => records.toReversed().slice(0, limit),
-  };
+export function auditNotes(): AuditNotes & { readonly entries: AuditEntry[] } {
+  const entries: AuditEntry[] = [];
+  return { entries, note: (entry) => void entries.push(entry) };
 }

@@ -6,11 +6,18 @@ import { connect as tlsConnect } from "node:tls";
 import type { Element } from "ltx";
 import { Jid } from "../../server/jid.ts";
 import { child, textOf } from "../../server/stanza.ts";
-import { XmlStreamParser } from "../../server/xml/parser.ts";
+import { type XmlLimits, XmlStreamParser } from "../../server/xml/parser.ts";
 import { difference, stanza } from "./stanza-match.ts";
 
 const WAIT_MS = 8_000;
-const LIMITS = { stanzaBytes: 50_000_000, depth: 200, attributes: 200, elements: 1_000_000 };
+const LIMITS: XmlLimits = {
+  stanzaBytes: 50_000_000,
+  stanzaBytesSetting: "stanzaBytes",
+  depth: 200,
+  attributes: 200,
+  elements: 1_000_000,
+  xmlNameCharacters: 10_000,
+};
 
 type Item = {
   readonly kind: "open" | "element" | "close";
@@ -49,7 +56,7 @@ export class ScriptedClient {
   }
 
   static async connect(port: number, domain: string, direct = false): Promise<ScriptedClient> {
-    const options = { port, host: "127.0.0.1" };
+    const options = { port, host: "127.0.0.1", noDelay: true };
     const socket = direct
       ? tlsConnect({ ...options, rejectUnauthorized: false, servername: domain, ALPNProtocols: ["xmpp-client"] })
       : tcpConnect(options);
@@ -76,9 +83,14 @@ export class ScriptedClient {
     return `<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='${this.domain}' version='1.0' ${attrs}>`;
   }
 
+  /** What comes from here on belongs to a new stream. */
+  restart(): void {
+    this.#parser = this.#newParser();
+  }
+
   /** Sends a stream header and returns the features. */
   async open(attrs = ""): Promise<Element> {
-    this.#parser = this.#newParser();
+    this.restart();
     this.write(this.header(attrs));
     await this.nextOpen();
     return this.next();
@@ -187,6 +199,18 @@ export class ScriptedClient {
     await this.expect(`<iq id='${id}' type='result'/>`);
   }
 
+  /** Everything that has come by the time that the server has handled what was sent before. */
+  async untilNow(): Promise<Element[]> {
+    const id = `ping-${randomBytes(4).toString("hex")}`;
+    this.send(`<iq type='get' id='${id}' to='${this.domain}'><ping xmlns='urn:xmpp:ping'/></iq>`);
+    const seen: Element[] = [];
+    for (;;) {
+      const actual = await this.next("the ping's answer");
+      if (actual.name === "iq" && actual.attrs.id === id) return seen;
+      seen.push(actual);
+    }
+  }
+
   /** Everything sent before has been handled by the server; what came meanwhile is dropped. */
   async sync(): Promise<void> {
     await this.ask("get", "<ping xmlns='urn:xmpp:ping'/>", this.domain);
@@ -231,6 +255,11 @@ export class ScriptedClient {
     this.write("</stream:stream>");
     await this.ended();
     this.#socket.destroy();
+  }
+
+  /** Sends nothing more, but still reads. */
+  halfClose(): void {
+    this.#socket.end();
   }
 
   /** Cuts the connection without a word. */

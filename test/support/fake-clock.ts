@@ -2,7 +2,7 @@
 
 import type { Clock, EpochMs, Timer } from "../../server/clock.ts";
 
-type Waiting = { readonly due: EpochMs; readonly action: () => void };
+type Waiting = { due: EpochMs; readonly action: () => void };
 
 export class FakeClock implements Clock {
   #now: EpochMs;
@@ -35,6 +35,13 @@ export class FakeClock implements Clock {
       next.action();
     }
     this.#now = end;
+  }
+
+  /** The machine's clock is set to another time: what is left of each timer stays. */
+  jump(ms: number): void {
+    this.#now += ms;
+    const timers = [...this.#timers];
+    for (const timer of timers) timer.due += ms;
   }
 
   /** How many timers are set. */

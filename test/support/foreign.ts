@@ -155,15 +155,26 @@ export type TupleText = {
   readonly priority?: string;
 };
 
-/** A PIDF document as a presentity would publish it. */
+/** A PIDF document as a presentity would publish it, laid out as in the examples of RFC 3922. */
 export function pidf(address: string, ...tuples: TupleText[]): string {
-  const body = tuples.map(
-    ({ id, basic = "open", im, note, priority }) =>
-      `<tuple id="${id}"><status><basic>${basic}</basic>${im === undefined ? "" : `<im:im>${im}</im:im>`}</status>` +
-      `<contact${priority === undefined ? "" : ` priority="${priority}"`}>im:${address}</contact>` +
-      `${note === undefined ? "" : `<note>${note}</note>`}</tuple>`,
-  );
-  return `<?xml version="1.0" encoding="UTF-8"?><presence xmlns="urn:ietf:params:xml:ns:pidf" xmlns:im="urn:ietf:params:xml:ns:pidf:im" entity="pres:${address}">${body.join("")}</presence>`;
+  const body = tuples.flatMap(({ id, basic = "open", im, note, priority }) => [
+    `  <tuple id="${id}">`,
+    "    <status>",
+    `      <basic>${basic}</basic>`,
+    ...(im === undefined ? [] : [`      <im:im>${im}</im:im>`]),
+    "    </status>",
+    `    <contact${priority === undefined ? "" : ` priority="${priority}"`}>im:${address}</contact>`,
+    ...(note === undefined ? [] : [`    <note>${note}</note>`]),
+    "  </tuple>",
+  ]);
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    '<presence xmlns="urn:ietf:params:xml:ns:pidf"',
+    '          xmlns:im="urn:ietf:params:xml:ns:pidf:im"',
+    `          entity="pres:${address}">`,
+    ...body,
+    "</presence>",
+  ].join("\n");
 }
 
 /** A Message/CPIM object. */

@@ -33,6 +33,7 @@ export async function startServer(config: ConfigInput = {}, parts: ServerParts =
       c2s: { addresses: ["127.0.0.1"], port: 0, directTlsPort: 0, ...config.c2s },
       http: { addresses: ["127.0.0.1"], port: 0, ...config.http },
       auth: { throttle: false, scramIterations: 4096, ...config.auth },
+      limits: { bytesPerSecond: 0, ...config.limits },
     },
     parts,
   )) as TestServer;

@@ -40,7 +40,7 @@ const selfSigned = (domain: string, where: string | null = folder) =>
 async function fromFiles(pair: { certificatePem?: string; keyPem?: string }, domain = "example.org") {
   const [certificateFile, keyFile] = [join(folder, "c.pem"), join(folder, "k.pem")];
   if (pair.certificatePem !== undefined) await writeFile(certificateFile, pair.certificatePem);
-  if (pair.keyPem !== undefined) await writeFile(keyFile, pair.keyPem);
+  if (pair.keyPem !== undefined) await writeFile(keyFile, pair.keyPem, { mode: 0o640 });
   return loadCertificate({ domain, certificateFile, keyFile, folder: null, clock });
 }
 
@@ -138,6 +138,19 @@ describe("from files", () => {
     clock.advance(200 * 365 * DAY_MS);
     expect((await fromFiles(good, "example.net")).current.warnings).toEqual([
       expect.stringContaining("is not for example.net"),
+    ]);
+  });
+
+  test("a key that every user of the machine may read, or that is too short, is used with a warning", async () => {
+    const source = await fromFiles(fixtures[1]);
+    await chmod(join(folder, "k.pem"), 0o644);
+    expect((await source.reload()).warnings).toEqual([
+      `${join(folder, "k.pem")} can be read by every user of this machine; run: chmod o= ${join(folder, "k.pem")}`,
+    ]);
+    await chmod(join(folder, "k.pem"), 0o600);
+    const weak = JSON.parse(readFileSync(new URL("../vectors/weak-certificate.json", import.meta.url), "utf8"));
+    expect((await fromFiles(weak)).current.warnings).toEqual([
+      `${join(folder, "c.pem")} has an RSA key of 1024 bits; clients refuse less than 2048`,
     ]);
   });
 

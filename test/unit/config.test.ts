@@ -39,7 +39,11 @@ describe("messages name the path and what is allowed", () => {
     [{ log: { colours: true } }, "log.colours: unknown key; the keys here are level"],
     [
       { gateway: { domains: { "example.net": { x: 1 } } } },
-      "gateway.domains.example.net.x: unknown key; no keys are known here",
+      "gateway.domains.example.net.x: unknown key; the keys here are addressForm, statusForms",
+    ],
+    [
+      { gateway: { domains: { "example.net": { statusForms: "some" } } } },
+      'gateway.domains.example.net.statusForms: must be one of "all", "im"',
     ],
     [{ gateway: { domains: { localhost: {} } } }, 'gateway.domains: "localhost" is the server\'s own domain'],
     [{ tls: { keyFile: "key.pem" } }, "tls: certificateFile and keyFile go together; give both or neither"],
@@ -180,8 +184,9 @@ describe("the documents", () => {
 
   test("config.example.json has every setting with its default, and nothing else", () => {
     const example: unknown = JSON.parse(readFileSync(join(root, "config.example.json"), "utf8"));
-    expect(parseConfig(example)).toEqual(parseConfig({}));
-    expect(pathsOf(example)).toEqual(settings().map(({ path }) => path.join(".")));
+    expect(parseConfig(example)).toEqual(parseConfig({ gateway: { domains: { "example.net": {} } } }));
+    const paths = settings().flatMap((setting) => (setting.each.length === 0 ? [setting] : setting.each));
+    expect(pathsOf(example)).toEqual(paths.map(({ path }) => path.join(".").replace("DOMAIN", "example.net")));
   });
 
   test("docs/configuration.md has a row for every setting, and no other", () => {
@@ -189,10 +194,12 @@ describe("the documents", () => {
       .split("\n")
       .filter((line) => line.startsWith("| `"));
     expect(rows).toEqual(
-      settings().map(({ path, default: value, allowed, description }) => {
-        const shown = value === undefined ? "see right" : `\`${JSON.stringify(value)}\``;
-        return `| \`${path.join(".")}\` | ${shown} | ${allowed} | ${description} |`;
-      }),
+      settings()
+        .flatMap((setting) => [setting, ...setting.each])
+        .map(({ path, default: value, allowed, description }) => {
+          const shown = value === undefined ? "see right" : `\`${JSON.stringify(value)}\``;
+          return `| \`${path.join(".")}\` | ${shown} | ${allowed} | ${description} |`;
+        }),
     );
   });
 

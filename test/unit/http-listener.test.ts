@@ -183,3 +183,27 @@ test("stop cuts a request that does not end", async () => {
   await stopping;
   expect(await cut).toBe("cut");
 });
+
+// Found by test/fuzz: the second response never has its turn, and no event of its own.
+test("stop does not wait for requests behind one another whose connection is gone", async () => {
+  const clock = new FakeClock();
+  const http = listener({ clock });
+  const asked = new Promise<void>((arrived) => {
+    let count = 0;
+    http.app.get("/never", () => {
+      count += 1;
+      if (count === 2) arrived();
+      return new Promise(() => {});
+    });
+  });
+  await http.start(["127.0.0.1"], 0);
+  const connected = once(http.app.server, "connection");
+  const client = connect(http.port, "127.0.0.1");
+  client.write("GET /never HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(2));
+  await asked;
+  const [connection] = (await connected) as [Socket];
+  client.destroy();
+  await once(connection, "close");
+  await http.stop();
+  expect(clock.timers).toBe(0);
+});

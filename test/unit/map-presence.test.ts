@@ -75,7 +75,7 @@ describe("several resources of a user (JC-41)", () => {
     });
   });
 
-  it("every tuple carries the timestamp, where there is one [I-4.1.7b]", () => {
+  it("every tuple carries the timestamp, where there is one [I-4.1.7b P-5.1.9.2b]", () => {
     const timestamp = "2026-01-02T03:04:05.678Z";
     const document = documentOf([resource("a"), resource("b", { type: "unavailable" })], { timestamp });
     expect(document.tuples.map((tuple) => tuple.timestamp)).toEqual([timestamp, timestamp]);
@@ -96,7 +96,7 @@ describe("several resources of a user (JC-41)", () => {
     expect(document.person?.id).toBe("person--");
   });
 
-  it("im:im alone, where the gateway domain is set so [I-4.2.3d]", () => {
+  it("im:im alone, where the gateway domain is set so [P-5.1.5]", () => {
     const text = serializePidf(documentOf([resource("a", { show: "dnd" })]), { statusForms: "im" });
     expect(text).toContain("<im:im>busy</im:im>");
     expect(text).not.toMatch(/rpid|dm:|jabber:client/);

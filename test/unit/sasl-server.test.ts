@@ -10,9 +10,10 @@ import { createThrottle } from "../../server/accounts/throttle.ts";
 import { type AuthConfig, ConfigError, parseConfig } from "../../server/config.ts";
 import { Jid } from "../../server/jid.ts";
 import { type Logger, silentLogger } from "../../server/log.ts";
+import { Counters } from "../../server/metrics/counters.ts";
 import type { BindingType, SaslContext, SaslServer } from "../../server/sasl/mechanism.ts";
 import { createSaslServer } from "../../server/sasl/sasl-server.ts";
-import { accountStore, auditStore } from "../support/account-store.ts";
+import { accountStore, auditNotes } from "../support/account-store.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { scramLogin } from "../support/scram-client.ts";
 
@@ -42,7 +43,8 @@ async function setUp(auth: Partial<AuthConfig> = {}, replace: { authenticator?: 
   const config = { ...parseConfig({}).auth, scramIterations: 4096, bcryptCost: 4, ...auth };
   const clock = new FakeClock();
   const store = accountStore();
-  const audit = auditStore();
+  const audit = auditNotes();
+  const counters = new Counters();
   const accounts = new Accounts({ config, store, seal: await openSeal(null), domain: "example.org", clock });
   stops.push(() => accounts.stop());
   const authenticator = replace.authenticator ?? accounts;
@@ -55,10 +57,11 @@ async function setUp(auth: Partial<AuthConfig> = {}, replace: { authenticator?: 
     secret: "5a",
     throttle,
     audit,
+    counters,
     clock,
     log,
   });
-  return { sasl, accounts, store, audit, clock };
+  return { sasl, accounts, store, audit, counters, clock };
 }
 
 function contextOf(context: Partial<SaslContext> = {}): SaslContext {
@@ -92,7 +95,8 @@ describe("what is offered", () => {
   test("auth.plain off", async () => {
     const { sasl } = await setUp({ plain: false });
     expect(await mechanisms(sasl, contextOf())).toEqual([...PLUS, ...SCRAM]);
-    expect(await sasl.start("PLAIN", contextOf())).toBeUndefined();
+    const plain = await sasl.start("PLAIN", contextOf());
+    expect(await plain?.step(Buffer.from("\0juliet\0secret"))).toMatchObject({ condition: "mechanism-too-weak" });
   });
 
   test("passwords stored as bcrypt: PLAIN alone, and not without it", async () => {
@@ -174,7 +178,7 @@ describe("SCRAM", () => {
     ["SCRAM-SHA-256", "sha256", "n,,"],
     ["SCRAM-SHA-1", "sha1", "n,,"],
   ] as const)("%s logs in, without deriving a key from a password", async (name, hash, gs2) => {
-    const { sasl, accounts, audit } = await setUp();
+    const { sasl, accounts, audit, counters } = await setUp();
     await accounts.create("juliet", "pencil");
     const before = pbkdf2.calls;
     expect(before).toBeGreaterThan(0);
@@ -184,7 +188,9 @@ describe("SCRAM", () => {
     const outcome = await scramLogin(exchange, { hash, username: "juliet", password: "pencil", gs2, binding });
     expect(outcome).toMatchObject({ kind: "success", localpart: "juliet", serverProved: true });
     expect(pbkdf2.calls).toBe(before);
-    expect(audit.records).toEqual([]);
+    const login = { event: "login", account: "juliet@example.org", address: "192.0.2.1", detail: name };
+    expect(audit.entries).toEqual([login]);
+    expect(counters.logins).toEqual(new Map([[name, new Map([["success", 1]])]]));
   });
 
   test("'y' fails where -PLUS was offered, and passes where it was not", async () => {
@@ -203,18 +209,19 @@ describe("a failure", () => {
   test("tells the client the condition alone, and the audit the reason, never the password", async () => {
     const logged: unknown[] = [];
     const log: Logger = { ...silentLogger(), info: (fields, event) => logged.push({ ...fields, event }) };
-    const { sasl, accounts, audit, clock } = await setUp({}, { log });
+    const { sasl, accounts, audit, counters } = await setUp({}, { log });
     await accounts.create("juliet", "pencil");
     const outcomes = [await plain(sasl, "\0juliet\0gu3ss"), await plain(sasl, "\0nobody\0gu3ss")];
     expect(outcomes).toEqual(Array(2).fill({ kind: "failure", condition: "not-authorized" }));
     const detail = "PLAIN: not-authorized: wrong password or no such account";
-    const record = { at: clock.now(), event: "login-failed", address: "192.0.2.1", detail };
-    expect(audit.records).toEqual([
-      { ...record, account: "juliet@example.org" },
-      { ...record, account: "nobody@example.org" },
+    const entry = { event: "login-failed", address: "192.0.2.1", detail };
+    expect(audit.entries).toEqual([
+      { ...entry, account: "juliet@example.org" },
+      { ...entry, account: "nobody@example.org" },
     ]);
+    expect(counters.logins.get("PLAIN")).toEqual(new Map([["not-authorized", 2]]));
     expect(logged).toHaveLength(2);
-    expect(JSON.stringify([audit.records, logged])).not.toContain("gu3ss");
+    expect(JSON.stringify([audit.entries, logged])).not.toContain("gu3ss");
   });
 
   test("ends the exchange", async () => {
@@ -248,7 +255,7 @@ describe("a failure", () => {
       expect(await plain(sasl, "\0juliet\0pencil")).toEqual({ kind: "failure", condition: "temporary-auth-failure" });
     }
     expect(errors).toEqual(["login-error", "login-error", "login-error"]);
-    expect(audit.records).toEqual([]);
+    expect(audit.entries).toEqual([]);
     expect(clock.timers).toBe(0);
   });
 

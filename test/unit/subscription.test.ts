@@ -132,7 +132,7 @@ const TABLES: { section: string; direction: Direction; type: SubscriptionType; r
   },
 ];
 
-describe.each(TABLES)("RFC 6121 $section: $direction $type", ({ direction, type, rows }) => {
+describe.each(TABLES)("RFC 6121 $section: $direction $type [S-6.0b]", ({ direction, type, rows }) => {
   it.each(rows.split("\n").map((row) => row.split("|").map((cell) => cell.trim()) as [string, string, string]))(
     "%s | %s | %s",
     (existing, must, next) => {

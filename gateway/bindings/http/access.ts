@@ -3,7 +3,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type Problem, problem, sendProblem } from "../../../server/http/problem.ts";
 import type { Jid } from "../../../server/jid.ts";
+import type { Result } from "../../../server/result.ts";
 import type { GatewayStore } from "../../../storage/store.ts";
+import type { EscapeForm } from "../../address.ts";
 import { parsePresentityAddress, parseXmppAddress } from "./addresses.ts";
 import { type Caller, covers, findCaller } from "./authorization.ts";
 
@@ -20,11 +22,19 @@ export interface Access {
   caller(request: FastifyRequest): Caller;
   /** What `actAsPresentity` found: a bare JID. */
   presentity(request: FastifyRequest): Jid;
+  /** How im: and pres: URIs are written and read towards a presentity: its domain decides. */
+  formFor(presentity: Jid): EscapeForm;
+  /** The presentity that `local@domain` or a URI names. */
+  parsePresentity(text: string): Result<Jid>;
   /** Undefined: the caller may act as this presentity. */
   refuse(caller: Caller, presentity: Jid): Problem | undefined;
 }
 
-export function createAccess(store: GatewayStore, domains: ReadonlySet<string>): Access {
+export function createAccess(
+  store: GatewayStore,
+  domains: ReadonlySet<string>,
+  formOf: (domainpart: string) => EscapeForm,
+): Access {
   const access: Access = {
     decorate(app) {
       app.decorateRequest("caller");
@@ -39,7 +49,7 @@ export function createAccess(store: GatewayStore, domains: ReadonlySet<string>):
     },
     async actAsPresentity(request, reply) {
       const { addr = "" } = request.params as { addr?: string };
-      const address = parsePresentityAddress(addr);
+      const address = access.parsePresentity(addr);
       if (!address.ok) return sendProblem(reply, problem(400, "jid-malformed", `path addr: ${address.reason}`));
       const refusal = access.refuse(access.caller(request), address.value);
       if (refusal !== undefined) return sendProblem(reply, refusal);
@@ -48,6 +58,8 @@ export function createAccess(store: GatewayStore, domains: ReadonlySet<string>):
     },
     caller: (request) => request.getDecorator<Caller>("caller"),
     presentity: (request) => request.getDecorator<Jid>("presentity"),
+    formFor: (presentity) => formOf(presentity.domainpart),
+    parsePresentity: (text) => parsePresentityAddress(text, formOf),
     refuse(caller, presentity) {
       if (!covers(caller.scope, presentity)) return outOfScope();
       if (!domains.has(presentity.domainpart)) return noSuchDomain(presentity.domainpart);
@@ -65,9 +77,12 @@ export function noSuchDomain(domain: string): Problem {
   return problem(404, "item-not-found", `${domain} is no domain of this gateway`);
 }
 
-/** The XMPP user that `{xmpp}` names. */
-export function parseUser(text: string): { kind: "user"; user: Jid } | { kind: "problem"; problem: Problem } {
-  const user = parseXmppAddress(text);
+/** The XMPP user that `{xmpp}` names; `form` is that of the presentity's domain. */
+export function parseUser(
+  text: string,
+  form: EscapeForm,
+): { kind: "user"; user: Jid } | { kind: "problem"; problem: Problem } {
+  const user = parseXmppAddress(text, { form });
   if (user.ok) return { kind: "user", user: user.value };
   return { kind: "problem", problem: problem(400, "jid-malformed", `path xmpp: ${user.reason}`) };
 }

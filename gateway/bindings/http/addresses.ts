@@ -4,7 +4,7 @@
 import { domainToASCII } from "node:url";
 import { Jid } from "../../../server/jid.ts";
 import { ok, type Result, refuse } from "../../../server/result.ts";
-import { fromUri, type Scheme, toUri } from "../../address.ts";
+import { type EscapeForm, type FormChoice, fromUri, type Scheme, toUri } from "../../address.ts";
 
 const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]*:/; // no localpart holds a colon, so what looks like a scheme is one
 
@@ -13,25 +13,29 @@ const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]*:/; // no localpart holds a colon, so wh
  * section 3.1), so that `tschüss@example.net` needs percent-encoding only once, by HTTP.
  * Errors: those of `fromUri`. Source: spec/http-binding.md, `{addr}`; RFC 3922 section 3.3.
  */
-export function parsePresentityAddress(text: string): Result<Jid> {
+export function parsePresentityAddress(text: string, form?: FormChoice): Result<Jid> {
   const uri = asciiUri(text);
-  return fromUri(SCHEME.test(uri) ? uri : `pres:${uri}`, ["im", "pres"]);
+  return fromUri(SCHEME.test(uri) ? uri : `pres:${uri}`, ["im", "pres"], form);
 }
 
 /** Writes a presentity as `{addr}` is read: its URI without the scheme. */
-export function presentityAddress(address: Jid): string {
-  return uriOf(address, "pres").slice("pres:".length);
+export function presentityAddress(address: Jid, form?: EscapeForm): string {
+  return uriOf(address, "pres", form).slice("pres:".length);
 }
 
 /**
  * An XMPP user or, where `domain` is allowed, a whole domain: a JID, or an im:, pres: or xmpp: URI. The resource is dropped.
+ * @param form of im: and pres: URIs
  * Errors: those of `Jid.parse` and `fromUri`. Source: spec/http-binding.md, `{xmpp}`; RFC 5122 section 2.
  */
-export function parseXmppAddress(text: string, domain: "domain" | "user-only" = "user-only"): Result<Jid> {
+export function parseXmppAddress(
+  text: string,
+  { domain = "user-only", form }: { domain?: "allowed" | "user-only"; form?: EscapeForm } = {},
+): Result<Jid> {
   const scheme = SCHEME.exec(text)?.[0].toLowerCase();
   const parsed =
     scheme === "im:" || scheme === "pres:"
-      ? fromUri(asciiUri(text), ["im", "pres"])
+      ? fromUri(asciiUri(text), ["im", "pres"], form)
       : scheme === "xmpp:"
         ? parseXmppUri(text.slice("xmpp:".length))
         : Jid.parse(text);
@@ -41,8 +45,8 @@ export function parseXmppAddress(text: string, domain: "domain" | "user-only" = 
 }
 
 /** The URI of an address that has a localpart; throws on others, which name nobody. Source: RFC 3922 section 3.2. */
-export function uriOf(address: Jid, scheme: Scheme): string {
-  const uri = toUri(address, scheme);
+export function uriOf(address: Jid, scheme: Scheme, form?: EscapeForm): string {
+  const uri = toUri(address, scheme, form);
   if (!uri.ok) throw new Error(uri.reason);
   return uri.value;
 }

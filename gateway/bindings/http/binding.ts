@@ -2,11 +2,13 @@
 
 import type { FastifyInstance } from "fastify";
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
+import type { AuditNotes } from "../../../server/audit.ts";
 import type { Clock } from "../../../server/clock.ts";
 import type { Config } from "../../../server/config.ts";
 import { notFoundHandler, problemHandler } from "../../../server/http/problem.ts";
 import type { Logger } from "../../../server/log.ts";
-import type { GatewayStore } from "../../../storage/store.ts";
+import type { GatewayEvent, GatewayStore } from "../../../storage/store.ts";
+import { domainSettings } from "../../domain-settings.ts";
 import type { EventLog, ForeignSide } from "../binding.ts";
 import { createAccess } from "./access.ts";
 import { parseBodies } from "./bodies.ts";
@@ -28,12 +30,17 @@ export type HttpBindingOptions = {
   readonly config: Pick<Config, "gateway" | "limits">;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly audit?: AuditNotes;
+  /** Is told of the events that are announced. */
+  readonly announced?: (events: readonly GatewayEvent[]) => void;
   /** The gateway's domains, prepared. */
   readonly domains: Iterable<string>;
 };
 
 export interface HttpBinding {
   readonly eventLog: EventLog;
+  /** Open event streams. */
+  readonly consumers: number;
   /** Adds the calls to the listener's app, before that starts. */
   register(app: FastifyInstance): Promise<void>;
   /** Ends the event streams. The app does so too when it closes. */
@@ -43,7 +50,7 @@ export interface HttpBinding {
 export function createHttpBinding(options: HttpBindingOptions): HttpBinding {
   const { foreignSide, store, config, clock, log } = options;
   const domains: ReadonlySet<string> = new Set(options.domains);
-  const access = createAccess(store, domains);
+  const access = createAccess(store, domains, (domainpart) => domainSettings(config, domainpart).addressForm);
   const streams = new EventStreams({
     store,
     clock,
@@ -51,7 +58,7 @@ export function createHttpBinding(options: HttpBindingOptions): HttpBinding {
     heartbeatMs: config.gateway.heartbeatSeconds * 1000,
     maxStreams: config.limits.eventStreams,
   });
-  const context = { foreignSide, access, streams, store };
+  const context = { foreignSide, access, streams, store, audit: options.audit };
 
   async function addCalls(app: FastifyInstance): Promise<void> {
     app.setValidatorCompiler(validatorCompiler);
@@ -83,8 +90,14 @@ export function createHttpBinding(options: HttpBindingOptions): HttpBinding {
 
   return {
     eventLog: {
-      record: (operation) => eventOf(operation, clock.now()),
-      announce: (events) => streams.announce(events),
+      record: (operation) => eventOf(operation, clock.now(), access.formFor),
+      announce: (events) => {
+        options.announced?.(events);
+        streams.announce(events);
+      },
+    },
+    get consumers() {
+      return streams.count;
     },
     register: async (app) => {
       await app.register(addCalls, { prefix: BASE_PATH });

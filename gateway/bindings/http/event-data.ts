@@ -3,14 +3,24 @@
 import type { EpochMs } from "../../../server/clock.ts";
 import type { Jid } from "../../../server/jid.ts";
 import type { NewGatewayEvent } from "../../../storage/store.ts";
+import type { EscapeForm } from "../../address.ts";
 import type { OutboundOperation } from "../binding.ts";
 import { uriOf } from "./addresses.ts";
 import type { EventData } from "./schemas.ts";
 
-/** The log record of an operation. Errors: throws if an address has no localpart. */
-export function eventOf(operation: OutboundOperation, at: EpochMs): NewGatewayEvent {
-  const presentity = presentityOf(operation).bareString;
-  return { presentity, type: operation.kind, data: JSON.stringify(dataOf(operation)), at };
+/**
+ * The log record of an operation.
+ * @param formFor the form of the addresses in it, by the presentity that it is for
+ * Errors: throws if an address has no localpart.
+ */
+export function eventOf(
+  operation: OutboundOperation,
+  at: EpochMs,
+  formFor: (presentity: Jid) => EscapeForm,
+): NewGatewayEvent {
+  const presentity = presentityOf(operation);
+  const data = dataOf(operation, formFor(presentity));
+  return { presentity: presentity.bareString, type: operation.kind, data: JSON.stringify(data), at };
 }
 
 function presentityOf(operation: OutboundOperation): Jid {
@@ -28,21 +38,22 @@ function presentityOf(operation: OutboundOperation): Jid {
   }
 }
 
-function dataOf(operation: OutboundOperation): EventData {
+function dataOf(operation: OutboundOperation, form: EscapeForm): EventData {
   switch (operation.kind) {
     case "message":
       return {
         transId: operation.transId,
-        source: uriOf(operation.source, "im"),
-        destination: uriOf(operation.destination, "im"),
+        source: uriOf(operation.source, "im", form),
+        destination: uriOf(operation.destination, "im", form),
+        maxForwards: operation.maxForwards,
         contentType: "message/cpim",
         object: operation.object.toString("utf8"),
       };
     case "notify":
       return {
         transId: operation.transId,
-        target: uriOf(operation.target, "pres"),
-        watcher: uriOf(operation.watcher, "pres"),
+        target: uriOf(operation.target, "pres", form),
+        watcher: uriOf(operation.watcher, "pres", form),
         contentType: "application/pidf+xml",
         object: operation.object,
         subscription: operation.subscription,
@@ -51,13 +62,14 @@ function dataOf(operation: OutboundOperation): EventData {
     case "unsubscribe":
       return {
         transId: operation.transId,
-        watcher: uriOf(operation.watcher, "pres"),
-        target: uriOf(operation.target, "pres"),
+        watcher: uriOf(operation.watcher, "pres", form),
+        target: uriOf(operation.target, "pres", form),
       };
     case "terminated":
       return {
-        target: uriOf(operation.target, "pres"),
-        watcher: uriOf(operation.watcher, "pres"),
+        ...(operation.transId === undefined ? {} : { transId: operation.transId }),
+        target: uriOf(operation.target, "pres", form),
+        watcher: uriOf(operation.watcher, "pres", form),
         reason: operation.reason,
       };
     case "response":

@@ -8,6 +8,7 @@ import { domainOf } from "../../../storage/bounds.ts";
 import type { EventScope, GatewayEvent, GatewayStore } from "../../../storage/store.ts";
 import type { ResetData } from "./schemas.ts";
 
+const FIRST_PAGE = 10;
 const PAGE = 100;
 const STALLED_HEARTBEATS = 4;
 const RECONNECT_MS = 2_000;
@@ -36,6 +37,10 @@ export class EventStreams {
 
   constructor(options: EventStreamOptions) {
     this.#options = options;
+  }
+
+  get count(): number {
+    return this.#count;
   }
 
   /** Whether the limit is reached. */
@@ -90,6 +95,8 @@ class EventStream {
   #again = false;
   #closed = false;
   #drained = (): void => {};
+  /** How many events to read at a time: about what the consumer takes at once. */
+  #pageRows = FIRST_PAGE;
   #stalledHeartbeats = 0;
   #heartbeat: Timer;
 
@@ -141,26 +148,33 @@ class EventStream {
     this.#sending = false;
   }
 
+  // No page is held while a consumer takes its time: what it did not take is read again.
   async #sendNew(): Promise<void> {
+    while (!this.#closed && (await this.#sendPage())) await this.#canTakeMore();
+  }
+
+  /** True: there may be more. */
+  async #sendPage(): Promise<boolean> {
     const { store } = this.#options;
-    for (;;) {
-      const page = await store.eventsAfter(this.#request.scope, this.#at, PAGE);
-      // Read behind the page: what is pruned between the two is reported although it was sent, never the reverse.
-      const bounds = await store.eventBounds(this.#request.scope);
-      if (this.#closed) return;
-      if (this.#toldPruned === undefined && this.#at > bounds.last) {
-        // An id that was never given out: the log is an older one, from a backup. All of it may be new.
-        this.#reset(0, bounds.prunedUpTo);
-        continue;
-      }
-      this.#tellPruned(page[0], bounds.prunedUpTo);
-      for (const event of page) {
-        await this.#write(`id: ${event.id}\nevent: ${event.type}\ndata: ${event.data}\n\n`);
-        if (this.#closed) return;
-        this.#at = event.id;
-      }
-      if (page.length < PAGE) return;
+    const rows = this.#pageRows;
+    const page = await store.eventsAfter(this.#request.scope, this.#at, rows);
+    // Read behind the page: what is pruned between the two is reported although it was sent, never the reverse.
+    const bounds = await store.eventBounds(this.#request.scope);
+    if (this.#closed) return false;
+    if (this.#toldPruned === undefined && this.#at > bounds.last) {
+      // An id that was never given out: the log is an older one, from a backup. All of it may be new.
+      this.#reset(0, bounds.prunedUpTo);
+      return true;
     }
+    this.#tellPruned(page[0], bounds.prunedUpTo);
+    let sent = 0;
+    for (const { id, type, data } of page) {
+      sent += 1;
+      this.#at = id;
+      if (!this.#response.write(`id: ${id}\nevent: ${type}\ndata: ${data}\n\n`)) break;
+    }
+    this.#pageRows = sent < page.length ? sent : Math.min(2 * rows, PAGE);
+    return sent < page.length || page.length === rows;
   }
 
   /** Never a silent gap: says so where events behind `#at` were pruned before they could be sent. */
@@ -186,8 +200,8 @@ class EventStream {
   }
 
   /** Resolves when the consumer can take more, or is gone. */
-  async #write(text: string): Promise<void> {
-    if (this.#response.write(text)) return;
+  async #canTakeMore(): Promise<void> {
+    if (this.#closed || !this.#response.writableNeedDrain) return;
     await new Promise<void>((resolve) => {
       this.#drained = resolve;
     });

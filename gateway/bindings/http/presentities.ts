@@ -3,20 +3,25 @@
 import { z } from "zod";
 import { problem, sendProblem } from "../../../server/http/problem.ts";
 import { Jid, prepareDomainpart } from "../../../server/jid.ts";
+import { ok, type Result, refuse } from "../../../server/result.ts";
+import { plainAddress } from "../../../server/transport/listener.ts";
 import type { Presentity } from "../../../storage/store.ts";
+import type { EscapeForm } from "../../address.ts";
 import { isFailure } from "../../host.ts";
 import type { PresentityChange } from "../binding.ts";
 import { consumes, noSuchDomain, outOfScope } from "./access.ts";
-import { parsePresentityAddress, parseXmppAddress, presentityAddress } from "./addresses.ts";
+import { parseXmppAddress, presentityAddress } from "./addresses.ts";
+import { formatScope } from "./authorization.ts";
 import { failureProblem, noSuchPresentity } from "./problem.ts";
 import { type App, isoTime, json, nothing, problems, type RouteContext } from "./routes.ts";
 import { addrParams, listQuery, presentityChange, presentitySchema } from "./schemas.ts";
 
 type PresentityJson = z.output<typeof presentitySchema>;
 
-function toJson(presentity: Presentity): PresentityJson {
+function toJson(presentity: Presentity, formFor: (address: Jid) => EscapeForm): PresentityJson {
+  const address = Jid.fromTrusted(presentity.address);
   return {
-    address: presentityAddress(Jid.fromTrusted(presentity.address)),
+    address: presentityAddress(address, formFor(address)),
     formalName: presentity.formalName,
     subscriptions: presentity.policy,
     allowFrom: [...presentity.allowFrom],
@@ -24,23 +29,24 @@ function toJson(presentity: Presentity): PresentityJson {
   };
 }
 
-function toChange(body: z.output<typeof presentityChange>): PresentityChange {
+// Errors: an im: or pres: URI in allowFrom that has no XMPP form in this domain.
+function toChange(body: z.output<typeof presentityChange>, form: EscapeForm): Result<PresentityChange> {
   const { formalName, subscriptions, allowFrom } = body;
-  return {
+  const allowed: string[] = [];
+  for (const text of allowFrom ?? []) {
+    const parsed = parseXmppAddress(text, { domain: "allowed", form });
+    if (!parsed.ok) return refuse(`allowFrom: ${parsed.reason}`);
+    allowed.push(parsed.value.bareString);
+  }
+  return ok({
     ...(formalName === undefined ? {} : { formalName }),
     ...(subscriptions === undefined ? {} : { policy: subscriptions }),
-    ...(allowFrom === undefined ? {} : { allowFrom: allowFrom.map(preparedAddress) }),
-  };
-}
-
-// The schema has read it once already.
-function preparedAddress(text: string): string {
-  const parsed = parseXmppAddress(text, "domain");
-  return parsed.ok ? parsed.value.bareString : text;
+    ...(allowFrom === undefined ? {} : { allowFrom: allowed }),
+  });
 }
 
 /** The calls on one presentity; `app` has the hook that finds it. */
-export function presentityRoutes(app: App, { foreignSide, access }: RouteContext): void {
+export function presentityRoutes(app: App, { foreignSide, access, audit }: RouteContext): void {
   app.route({
     method: "PUT",
     url: "/presentities/:addr",
@@ -59,11 +65,13 @@ export function presentityRoutes(app: App, { foreignSide, access }: RouteContext
     },
     handler: async (request, reply) => {
       const address = access.presentity(request);
-      const outcome = await foreignSide.putPresentity(address, toChange(request.body));
+      const change = toChange(request.body, access.formFor(address));
+      if (!change.ok) return sendProblem(reply, problem(400, "bad-request", change.reason));
+      const outcome = await foreignSide.putPresentity(address, change.value);
       if (isFailure(outcome)) return sendProblem(reply, failureProblem(outcome));
       const presentity = await foreignSide.getPresentity(address);
       if (presentity === undefined) return sendProblem(reply, noSuchPresentity(address.toString())); // deleted since
-      return reply.code(outcome === "created" ? 201 : 200).send(toJson(presentity));
+      return reply.code(outcome === "created" ? 201 : 200).send(toJson(presentity, access.formFor));
     },
   });
 
@@ -81,7 +89,7 @@ export function presentityRoutes(app: App, { foreignSide, access }: RouteContext
       const address = access.presentity(request);
       const presentity = await foreignSide.getPresentity(address);
       if (presentity === undefined) return sendProblem(reply, noSuchPresentity(address.toString()));
-      return reply.send(toJson(presentity));
+      return reply.send(toJson(presentity, access.formFor));
     },
   });
 
@@ -97,8 +105,17 @@ export function presentityRoutes(app: App, { foreignSide, access }: RouteContext
     },
     handler: async (request, reply) => {
       const address = access.presentity(request);
-      if (await foreignSide.deletePresentity(address)) return reply.code(204).send();
-      return sendProblem(reply, noSuchPresentity(address.toString()));
+      if (!(await foreignSide.deletePresentity(address))) {
+        return sendProblem(reply, noSuchPresentity(address.toString()));
+      }
+      const detail = `by a token for ${formatScope(access.caller(request).scope)}`;
+      audit?.note({
+        event: "presentity-deleted",
+        account: address.bareString,
+        address: plainAddress(request.ip),
+        detail,
+      });
+      return reply.code(204).send();
     },
   });
 }
@@ -133,10 +150,10 @@ export function presentityListRoute(
       const name = typeof domain === "string" ? domain : domain.value;
       if (name !== scope.domain) return sendProblem(reply, outOfScope());
       if (!domains.has(name)) return sendProblem(reply, noSuchDomain(name));
-      const from = after === undefined ? undefined : parsePresentityAddress(after);
+      const from = after === undefined ? undefined : access.parsePresentity(after);
       if (from?.ok === false) return sendProblem(reply, problem(400, "jid-malformed", `query after: ${from.reason}`));
       const page = from === undefined ? { limit } : { limit, after: from.value.bareString };
-      return reply.send((await foreignSide.listPresentities(name, page)).map(toJson));
+      return reply.send((await foreignSide.listPresentities(name, page)).map((row) => toJson(row, access.formFor)));
     },
   });
 }

@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
+import type { AuditNotes } from "../../../server/audit.ts";
 import type { EpochMs } from "../../../server/clock.ts";
 import { PROBLEM_TYPE } from "../../../server/http/problem.ts";
 import type { ForeignSide } from "../binding.ts";
@@ -24,6 +25,7 @@ export const TRANS_ID = "CPIM-TransID";
 export type RouteContext = {
   readonly foreignSide: ForeignSide;
   readonly access: Access;
+  readonly audit?: AuditNotes | undefined;
 };
 
 const MEANINGS = {

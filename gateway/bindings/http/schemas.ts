@@ -94,7 +94,8 @@ export const messageHeaders = z.looseObject({
 
 // ---- presentities
 
-const formalName = z
+/** A presentity's name, whoever gives it: it may stand in a header of Message/CPIM. */
+export const formalName = z
   .string()
   .max(1023)
   .regex(/^[^\p{Cc}\p{Cs}]*$/u, "a name holds no control characters");
@@ -103,7 +104,8 @@ const policy = z
   .register(docs, { description: "What becomes of subscription requests." });
 
 const domainOrAddress = z.string().superRefine((text, context) => {
-  const parsed = parseXmppAddress(text, "domain");
+  // The wider form: which one counts depends on the presentity, and is seen to by the call.
+  const parsed = parseXmppAddress(text, { domain: "allowed", form: "xep0106" });
   if (!parsed.ok) context.addIssue({ code: "custom", message: parsed.reason });
 });
 
@@ -212,6 +214,7 @@ export const eventData = {
       transId: z.string(),
       source: imUri,
       destination: imUri,
+      maxForwards: z.number().register(docs, { description: "How often it may yet be relayed." }),
       contentType: z.literal("message/cpim"),
       object: z.string().register(docs, { description: "The whole object, its outer MIME block included." }),
     })
@@ -233,7 +236,12 @@ export const eventData = {
     .object(watching)
     .register(docs, { id: "EventUnsubscribe", description: "An XMPP user stopped watching the presentity." }),
   terminated: z
-    .object({ target: presUri, watcher: presUri, reason: z.enum(["cancelled", "denied", "expired", "gone"]) })
+    .object({
+      transId: z.string().exactOptional(),
+      target: presUri,
+      watcher: presUri,
+      reason: z.enum(["cancelled", "denied", "expired", "gone"]),
+    })
     .register(docs, { id: "EventTerminated", description: "The presentity's own subscription ended." }),
   response: z
     .object({

@@ -42,7 +42,7 @@ export function subscriptionRoutes(app: App, { foreignSide, access }: RouteConte
       },
     },
     handler: async (request, reply) => {
-      const target = parseUser(request.params.xmpp);
+      const target = parseUser(request.params.xmpp, access.formFor(access.presentity(request)));
       if (target.kind === "problem") return sendProblem(reply, target.problem);
       const { duration, transId } = request.body;
       if (transId !== undefined) reply.header(TRANS_ID, transId);
@@ -79,7 +79,7 @@ export function subscriptionRoutes(app: App, { foreignSide, access }: RouteConte
       response: { 204: nothing("Ended."), ...problems(400, 403, 404) },
     },
     handler: async (request, reply) => {
-      const target = parseUser(request.params.xmpp);
+      const target = parseUser(request.params.xmpp, access.formFor(access.presentity(request)));
       if (target.kind === "problem") return sendProblem(reply, target.problem);
       const outcome = await foreignSide.unsubscribe(access.presentity(request), target.user);
       if (isFailure(outcome)) return sendProblem(reply, failureProblem(outcome));
@@ -98,11 +98,12 @@ export function subscriptionRoutes(app: App, { foreignSide, access }: RouteConte
       response: { 200: json("The subscriptions.", z.array(subscriptionSchema)), ...problems(400, 403, 404) },
     },
     handler: async (request, reply) => {
-      const subscriptions = await foreignSide.subscriptions(access.presentity(request));
+      const address = access.presentity(request);
+      const subscriptions = await foreignSide.subscriptions(address);
       if (isFailure(subscriptions)) return sendProblem(reply, failureProblem(subscriptions));
       return reply.send(
         subscriptions.map(({ target, state, since, until, durationSeconds, transId }) => ({
-          target: uriOf(target, "pres"),
+          target: uriOf(target, "pres", access.formFor(address)),
           state,
           since: isoTime(since),
           expires: until === null ? null : isoTime(until),

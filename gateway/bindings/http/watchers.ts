@@ -21,11 +21,12 @@ export function watcherRoutes(app: App, { foreignSide, access }: RouteContext): 
       response: { 200: json("The watchers.", z.array(watcherSchema)), ...problems(400, 403, 404) },
     },
     handler: async (request, reply) => {
-      const watchers = await foreignSide.watchers(access.presentity(request));
+      const address = access.presentity(request);
+      const watchers = await foreignSide.watchers(address);
       if (isFailure(watchers)) return sendProblem(reply, failureProblem(watchers));
       return reply.send(
         watchers.map(({ watcher, state, since, transId }) => ({
-          watcher: uriOf(watcher, "pres"),
+          watcher: uriOf(watcher, "pres", access.formFor(address)),
           state,
           since: isoTime(since),
           transId,
@@ -47,7 +48,7 @@ export function watcherRoutes(app: App, { foreignSide, access }: RouteContext): 
       response: { 204: nothing("Done."), ...problems(400, 403, 404, 409, 413, 415) },
     },
     handler: async (request, reply) => {
-      const watcher = parseUser(request.params.xmpp);
+      const watcher = parseUser(request.params.xmpp, access.formFor(access.presentity(request)));
       if (watcher.kind === "problem") return sendProblem(reply, watcher.problem);
       const outcome = await foreignSide.decide(access.presentity(request), watcher.user, request.body.state);
       if (isFailure(outcome)) return sendProblem(reply, failureProblem(outcome));
@@ -66,7 +67,7 @@ export function watcherRoutes(app: App, { foreignSide, access }: RouteContext): 
       response: { 204: nothing("Done."), ...problems(400, 403, 404, 409) },
     },
     handler: async (request, reply) => {
-      const watcher = parseUser(request.params.xmpp);
+      const watcher = parseUser(request.params.xmpp, access.formFor(access.presentity(request)));
       if (watcher.kind === "problem") return sendProblem(reply, watcher.problem);
       const outcome = await foreignSide.cancelWatcher(access.presentity(request), watcher.user);
       if (isFailure(outcome)) return sendProblem(reply, failureProblem(outcome));

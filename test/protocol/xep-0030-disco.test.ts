@@ -1,0 +1,175 @@
+// XEP-0030 2.5.0: Service Discovery. Whatever is announced is tried.
+
+import type { Element } from "ltx";
+import { describe, expect, it } from "vitest";
+import { childrenOf } from "../../server/stanza.ts";
+import type { ScriptedClient } from "../support/client.ts";
+import { befriend, startServer, type TestServer } from "../support/server.ts";
+
+const INFO = "http://jabber.org/protocol/disco#info";
+const ITEMS = "http://jabber.org/protocol/disco#items";
+const STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas";
+
+async function info(client: ScriptedClient, to?: string): Promise<{ identities: Element[]; features: string[] }> {
+  const answer = await client.ask("get", `<query xmlns='${INFO}'/>`, to);
+  expect(answer.attrs.type).toBe("result");
+  const query = answer.getChild("query", INFO) as Element;
+  for (const feature of childrenOf(query, "feature", INFO)) expect(feature.children).toEqual([]);
+  return {
+    identities: childrenOf(query, "identity", INFO),
+    features: childrenOf(query, "feature", INFO).map((feature) => feature.attrs.var as string),
+  };
+}
+
+function refused(condition: string, type: string): string {
+  return `<iq type='error'><error type='${type}'><${condition} xmlns='${STANZAS}'/></error></iq>`;
+}
+
+/** How each announced feature is tried: by a request to the entity that announces it, or by a scene of its own. */
+const REQUESTS: Record<string, string> = {
+  [INFO]: `<query xmlns='${INFO}'/>`,
+  [ITEMS]: `<query xmlns='${ITEMS}'/>`,
+  "urn:xmpp:ping": "<ping xmlns='urn:xmpp:ping'/>",
+  "urn:xmpp:time": "<time xmlns='urn:xmpp:time'/>",
+  "jabber:iq:version": "<query xmlns='jabber:iq:version'/>",
+};
+const SCENES: Record<string, (server: TestServer, client: ScriptedClient) => Promise<void>> = {
+  async "jabber:iq:roster"(_server, client) {
+    // RFC 6121 section 2.1.5: it is the account that has a roster, whatever the server's announcement.
+    expect((await client.ask("get", "<query xmlns='jabber:iq:roster'/>")).attrs.type).toBe("result");
+    const item = "<query xmlns='jabber:iq:roster'><item jid='nurse@example.com'/></query>";
+    expect((await client.ask("set", item)).attrs.type).toBe("result");
+  },
+  async msgoffline(server, client) {
+    await server.admin.addUser("away", "secret");
+    client.send("<message to='away@example.com' type='chat'><body>later</body></message>");
+    await client.sync();
+    const back = await server.client("away");
+    back.send("<presence/>");
+    await back.until("<message><body>later</body></message>");
+  },
+};
+
+async function tryAll(server: TestServer, client: ScriptedClient, features: string[], to: string): Promise<void> {
+  expect(new Set(features).size).toBe(features.length);
+  for (const feature of features) {
+    const [request, scene] = [REQUESTS[feature], SCENES[feature]];
+    if (request !== undefined) expect((await client.ask("get", request, to)).attrs.type).toBe("result");
+    else if (scene !== undefined) await scene(server, client);
+    else throw new Error(`${to} announces ${feature}, and nothing here tries it`);
+  }
+}
+
+describe("XEP-0030 section 3: information", () => {
+  it("3.1: the server is an IM server, with disco#info among its features, and all of them work", async () => {
+    const server = await startServer();
+    const juliet = await server.online("juliet");
+    const { identities, features } = await info(juliet, "example.com");
+    expect(identities.map(({ attrs }) => `${attrs.category}/${attrs.type}`)).toEqual(["server/im"]);
+    expect(features).toEqual(expect.arrayContaining([INFO, ITEMS]));
+    await tryAll(server, juliet, features, "example.com");
+  });
+
+  it("3.1: an account is a registered account, and all of its features work, for its owner and for who is subscribed", async () => {
+    const server = await startServer();
+    const [juliet, romeo] = [await server.online("juliet"), await server.online("romeo")];
+    await befriend(juliet, romeo);
+    for (const [client, to] of [
+      [juliet, undefined],
+      [juliet, juliet.bare],
+      [romeo, juliet.bare],
+    ] as const) {
+      const { identities, features } = await info(client, to);
+      expect(identities.map(({ attrs }) => `${attrs.category}/${attrs.type}`)).toEqual(["account/registered"]);
+      expect(features).toContain(INFO);
+      await tryAll(server, client, features, juliet.bare);
+    }
+  });
+
+  it("3.1: what works on the server or the account, and has a feature, is announced there", async () => {
+    const server = await startServer();
+    const juliet = await server.online("juliet");
+    for (const to of ["example.com", juliet.bare]) {
+      const { features } = await info(juliet, to);
+      for (const [feature, request] of Object.entries(REQUESTS)) {
+        const { type } = (await juliet.ask("get", request, to)).attrs;
+        expect(`${to} ${feature} ${features.includes(feature)}`).toBe(`${to} ${feature} ${type === "result"}`);
+      }
+    }
+  });
+
+  it("section 7: a node that is not there is item-not-found", async () => {
+    const server = await startServer();
+    const juliet = await server.online("juliet");
+    for (const to of ["example.com", juliet.bare]) {
+      for (const ns of [INFO, ITEMS]) {
+        juliet.send(`<iq type='get' id='1' to='${to}'><query xmlns='${ns}' node='nowhere'/></iq>`);
+        await juliet.expect(refused("item-not-found", "cancel"));
+      }
+    }
+  });
+});
+
+describe("XEP-0030 section 4: items", () => {
+  it("4.1: without gateway domains the server has none: an empty query, not an error", async () => {
+    const server = await startServer();
+    const juliet = await server.online("juliet");
+    const answer = await juliet.ask("get", `<query xmlns='${ITEMS}'/>`, "example.com");
+    expect(answer.attrs.type).toBe("result");
+    expect(answer.getChild("query", ITEMS)?.children).toEqual([]);
+  });
+
+  it("4.1: the gateway's domains are items, and each of them answers for what it announces", async () => {
+    const server = await startServer({ gateway: { domains: { "example.net": {}, "example.org": {} } } });
+    const juliet = await server.online("juliet");
+    const answer = await juliet.ask("get", `<query xmlns='${ITEMS}'/>`, "example.com");
+    const items = childrenOf(answer.getChild("query", ITEMS) as Element, "item", ITEMS);
+    expect(items.map(({ attrs }) => attrs.jid).sort()).toEqual(["example.net", "example.org"]);
+    for (const { attrs } of items) {
+      const { identities, features } = await info(juliet, attrs.jid as string);
+      expect(identities).toHaveLength(1);
+      expect(features).toContain(INFO);
+      await tryAll(server, juliet, features, attrs.jid as string);
+    }
+  });
+});
+
+describe("XEP-0030 section 8: what strangers may know of accounts", () => {
+  it.each(["romeo@example.com", "nobody@example.com"])(
+    "%s: disco#info is service-unavailable, disco#items an empty result, with a node or without",
+    async (account) => {
+      const server = await startServer();
+      const [juliet, romeo] = [await server.online("juliet"), await server.online("romeo")];
+      // It is Romeo's presence that counts: he sees her, she does not see him.
+      romeo.send(`<presence to='${juliet.bare}' type='subscribe'/>`);
+      await juliet.until("<presence type='subscribe'/>");
+      juliet.send(`<presence to='${romeo.bare}' type='subscribed'/>`);
+      await juliet.sync();
+      await romeo.sync();
+      for (const node of ["", "node='n'"]) {
+        juliet.send(`<iq type='get' id='1' to='${account}'><query xmlns='${INFO}' ${node}/></iq>`);
+        await juliet.expect(refused("service-unavailable", "cancel"));
+        juliet.send(`<iq type='get' id='2' to='${account}'><query xmlns='${ITEMS}' ${node}/></iq>`);
+        const answer = await juliet.expect(
+          `<iq type='result' id='2' from='${account}'><query xmlns='${ITEMS}' ${node}/></iq>`,
+        );
+        expect(answer.getChild("query", ITEMS)?.children).toEqual([]);
+      }
+      await romeo.expectNothing();
+    },
+  );
+
+  it("a request to a full JID is the client's to answer", async () => {
+    const server = await startServer();
+    const [juliet, romeo] = [await server.online("juliet"), await server.online("romeo")];
+    await befriend(juliet, romeo);
+    juliet.send(`<iq type='get' id='1' to='${romeo.full}'><query xmlns='${INFO}'/></iq>`);
+    await romeo.expect(`<iq type='get' id='1' from='${juliet.full}'><query xmlns='${INFO}'/></iq>`);
+    romeo.send(
+      `<iq type='result' id='1' to='${juliet.full}'><query xmlns='${INFO}'><identity category='client' type='pc'/></query></iq>`,
+    );
+    await juliet.expect(
+      `<iq type='result' id='1' from='${romeo.full}'><query xmlns='${INFO}'><identity category='client' type='pc'/></query></iq>`,
+    );
+  });
+});
