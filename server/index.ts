@@ -80,9 +80,18 @@ class Balcony extends EventEmitter<ServerEvents> implements BalconyServer {
     this.config = config;
     this.#parts = parts;
     this.#c2s = new ClientToServer(config, parts, {
-      bound: (session) => this.emit("session", { jid: session.jid }),
-      ended: (session) => this.emit("sessionEnd", { jid: session.jid }),
+      bound: (session) => this.#tell("session", session.jid),
+      ended: (session) => this.#tell("sessionEnd", session.jid),
     });
+  }
+
+  // A listener that throws is the embedder's mistake, and must not cost a client its session.
+  #tell(event: keyof ServerEvents, jid: Jid): void {
+    try {
+      this.emit(event, { jid });
+    } catch (err) {
+      this.#parts.core.log.error({ err, event }, "listener-failed");
+    }
   }
 
   get admin(): Admin {

@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
+import { startServer } from "./support/server.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -19,4 +20,16 @@ it("the README's embedding example runs and ends", () => {
   expect(run.stderr).toBe("");
   expect(run.status).toBe(0);
   expect(run.stdout).toMatch(/STARTTLS on port \d+/);
+});
+
+it("a listener that throws costs nobody a session, and is logged", async () => {
+  const events: string[] = [];
+  const logger = { debug() {}, info() {}, warn() {}, error: (_: unknown, event: string) => void events.push(event) };
+  const server = await startServer({}, { logger });
+  server.on("session", () => {
+    throw new Error("the embedder's mistake");
+  });
+  const juliet = await server.online("juliet");
+  await juliet.expectNothing();
+  expect(events).toEqual(["listener-failed"]);
 });

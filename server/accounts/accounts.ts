@@ -33,7 +33,7 @@ export type AccountSummary = {
 
 /**
  * What administration calls takes a localpart as a person wrote it; what the Authenticator's part calls takes a prepared
- * one. Call `stop()` at the end. Source: spec/credentials.md points 1 to 3.
+ * one. Call `stop()` at the end. Source: docs/credentials.md points 1 to 3.
  */
 export class Accounts implements Authenticator {
   readonly scram: ScramSource | undefined;
@@ -123,7 +123,7 @@ export class Accounts implements Authenticator {
     return (await this.#parts.store.get(localpart)) !== undefined;
   }
 
-  /** Source: RFC 4616; spec/credentials.md points 2 and 7. */
+  /** Source: RFC 4616; docs/credentials.md points 2 and 7. */
   async verifyPlain(localpart: string, password: string): Promise<PlainVerdict> {
     const account = await this.#parts.store.get(localpart);
     try {

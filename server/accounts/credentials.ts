@@ -1,4 +1,4 @@
-// The stored forms of a password (spec/credentials.md points 1, 2 and 11): made, verified, sealed and unsealed.
+// The stored forms of a password (docs/credentials.md points 1, 2 and 11): made, verified, sealed and unsealed.
 
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import type { Account, StoredCredential } from "../../storage/store.ts";

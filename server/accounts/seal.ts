@@ -1,5 +1,5 @@
 // Encryption of what verifies passwords, at rest: AES-256-GCM under a key that lies beside the database, not in it, so that
-// a stolen database or backup can be neither cracked nor replayed (spec/credentials.md point 11).
+// a stolen database or backup can be neither cracked nor replayed (docs/credentials.md point 11).
 
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { constants } from "node:fs";

@@ -1,4 +1,4 @@
-// Slows down guessing (spec/credentials.md point 8): a token bucket per address and per account, whose debt is a delay
+// Slows down guessing (docs/credentials.md point 8): a token bucket per address and per account, whose debt is a delay
 // that grows up to a limit. Nobody is ever locked out.
 
 import { BlockList, isIP, isIPv4, isIPv6 } from "node:net";

@@ -1,4 +1,4 @@
-// SASL for the domain (spec/credentials.md points 2, 5, 7, 8): which mechanisms a stream is offered, and round each exchange
+// SASL for the domain (docs/credentials.md points 2, 5, 7, 8): which mechanisms a stream is offered, and round each exchange
 // the throttle, the audit and the log.
 
 import type { Authenticator, ScramHash } from "../accounts/authenticator.ts";

@@ -1,4 +1,4 @@
-// spec/http-binding.md over real HTTP: calls, statuses, addresses, authorization, problems and the description.
+// docs/http-binding.md over real HTTP: calls, statuses, addresses, authorization, problems and the description.
 
 import { describe, expect, test } from "vitest";
 import type { MessageRequest, PublishRequest } from "../../gateway/bindings/binding.ts";
@@ -535,7 +535,7 @@ test("openapi.json describes every call, without a token", async () => {
   const calls = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );
-  // spec/http-binding.md
+  // docs/http-binding.md
   expect(calls.sort()).toEqual(
     [
       "PUT /presentities/{addr}",

@@ -1,4 +1,4 @@
-// spec/http-binding.md, Events: Server-Sent Events from the durable log, over real HTTP.
+// docs/http-binding.md, Events: Server-Sent Events from the durable log, over real HTTP.
 
 import { once } from "node:events";
 import { connect } from "node:net";

@@ -1,4 +1,4 @@
-// The foreign side: a plain HTTP caller of the CPIM binding (spec/http-binding.md), with its event stream.
+// The foreign side: a plain HTTP caller of the CPIM binding (docs/http-binding.md), with its event stream.
 
 import { createParser } from "eventsource-parser";
 import type { BalconyServer } from "../../server/index.ts";

@@ -1,4 +1,4 @@
-// spec/credentials.md points 1 to 3, 7 and 11: accounts made, changed, imported and verified.
+// docs/credentials.md points 1 to 3, 7 and 11: accounts made, changed, imported and verified.
 
 import bcrypt from "bcryptjs";
 import { afterEach, describe, expect, test } from "vitest";

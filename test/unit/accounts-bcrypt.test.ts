@@ -1,4 +1,4 @@
-// spec/credentials.md points 3 and 4: bcrypt in its thread, and an application's own user table.
+// docs/credentials.md points 3 and 4: bcrypt in its thread, and an application's own user table.
 
 import { execFile } from "node:child_process";
 import { pathToFileURL } from "node:url";

@@ -1,4 +1,4 @@
-// spec/credentials.md point 11: what is stored is of no use without the key file, nor in another row.
+// docs/credentials.md point 11: what is stored is of no use without the key file, nor in another row.
 
 import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-// spec/credentials.md point 8: failures are slowed down, nobody is locked out.
+// docs/credentials.md point 8: failures are slowed down, nobody is locked out.
 
 import { describe, expect, test } from "vitest";
 import { addressKey, createThrottle } from "../../server/accounts/throttle.ts";

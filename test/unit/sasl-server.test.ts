@@ -1,4 +1,4 @@
-// spec/credentials.md points 2, 5, 7 and 8: what is offered, and what surrounds an exchange.
+// docs/credentials.md points 2, 5, 7 and 8: what is offered, and what surrounds an exchange.
 
 import { randomBytes } from "node:crypto";
 import bcrypt from "bcryptjs";

@@ -11,7 +11,7 @@ const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]*:/; // no localpart holds a colon, so wh
 /**
  * A presentity: `local@domain` in im:/pres: form, or such a URI in full. Beyond ASCII it may be an IRI (RFC 3987
  * section 3.1), so that `tschüss@example.net` needs percent-encoding only once, by HTTP.
- * Errors: those of `fromUri`. Source: spec/http-binding.md, `{addr}`; RFC 3922 section 3.3.
+ * Errors: those of `fromUri`. Source: docs/http-binding.md, `{addr}`; RFC 3922 section 3.3.
  */
 export function parsePresentityAddress(text: string, form?: FormChoice): Result<Jid> {
   const uri = asciiUri(text);
@@ -26,7 +26,7 @@ export function presentityAddress(address: Jid, form?: EscapeForm): string {
 /**
  * An XMPP user or, where `domain` is allowed, a whole domain: a JID, or an im:, pres: or xmpp: URI. The resource is dropped.
  * @param form of im: and pres: URIs
- * Errors: those of `Jid.parse` and `fromUri`. Source: spec/http-binding.md, `{xmpp}`; RFC 5122 section 2.
+ * Errors: those of `Jid.parse` and `fromUri`. Source: docs/http-binding.md, `{xmpp}`; RFC 5122 section 2.
  */
 export function parseXmppAddress(
   text: string,

@@ -1,4 +1,4 @@
-// Bearer tokens of the HTTP binding (RFC 6750; spec/http-binding.md, Authorization): what they look like, how they are
+// Bearer tokens of the HTTP binding (RFC 6750; docs/http-binding.md, Authorization): what they look like, how they are
 // kept, and what they allow.
 
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";

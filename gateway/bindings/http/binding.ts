@@ -1,4 +1,4 @@
-// The HTTP binding (spec/http-binding.md): CPP and CPIM operations for the foreign side, on the server's HTTP listener.
+// The HTTP binding (docs/http-binding.md): CPP and CPIM operations for the foreign side, on the server's HTTP listener.
 
 import type { FastifyInstance } from "fastify";
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";

@@ -1,4 +1,4 @@
-// Operations towards the foreign side as events: what stands in their JSON (spec/http-binding.md, Events).
+// Operations towards the foreign side as events: what stands in their JSON (docs/http-binding.md, Events).
 
 import type { EpochMs } from "../../../server/clock.ts";
 import type { Jid } from "../../../server/jid.ts";

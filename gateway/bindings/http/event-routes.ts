@@ -1,4 +1,4 @@
-// The two event streams (spec/http-binding.md, Events): of a presentity, and of a domain.
+// The two event streams (docs/http-binding.md, Events): of a presentity, and of a domain.
 
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { type Problem, problem, SECURITY_HEADERS, sendProblem } from "../../../server/http/problem.ts";

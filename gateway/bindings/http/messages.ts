@@ -1,4 +1,4 @@
-// Messages: the CPIM message operation (RFC 3860 section 3.4.1; spec/http-binding.md, Messages).
+// Messages: the CPIM message operation (RFC 3860 section 3.4.1; docs/http-binding.md, Messages).
 
 import { randomUUID } from "node:crypto";
 import { sendProblem } from "../../../server/http/problem.ts";

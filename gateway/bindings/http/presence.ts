@@ -1,4 +1,4 @@
-// The presence document of a presentity (spec/http-binding.md, Presence): published as soft state like RFC 3903.
+// The presence document of a presentity (docs/http-binding.md, Presence): published as soft state like RFC 3903.
 
 import { type Problem, problem, sendProblem } from "../../../server/http/problem.ts";
 import type { Jid } from "../../../server/jid.ts";

@@ -1,4 +1,4 @@
-// Presentities, the foreign side's accounts (spec/http-binding.md, Presentities).
+// Presentities, the foreign side's accounts (docs/http-binding.md, Presentities).
 
 import { z } from "zod";
 import { problem, sendProblem } from "../../../server/http/problem.ts";

@@ -1,4 +1,4 @@
-// Failures of the gateway as problem details (spec/http-binding.md): the stanza error condition decides the status.
+// Failures of the gateway as problem details (docs/http-binding.md): the stanza error condition decides the status.
 
 import type { StanzaCondition } from "../../../server/errors.ts";
 import { type Problem, problem } from "../../../server/http/problem.ts";

@@ -1,4 +1,4 @@
-// The JSON of the HTTP binding (spec/http-binding.md) as schemas: what validates requests is what OpenAPI describes.
+// The JSON of the HTTP binding (docs/http-binding.md) as schemas: what validates requests is what OpenAPI describes.
 
 import { z } from "zod";
 import { STANZA_CONDITIONS, type StanzaCondition } from "../../../server/errors.ts";

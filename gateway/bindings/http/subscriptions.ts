@@ -1,5 +1,5 @@
 // Subscriptions, the XMPP users whom a presentity watches: the CPP subscribe operation (RFC 3859 section 3.4.1;
-// spec/http-binding.md, Subscriptions).
+// docs/http-binding.md, Subscriptions).
 
 import { z } from "zod";
 import { sendProblem } from "../../../server/http/problem.ts";

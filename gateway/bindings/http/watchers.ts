@@ -1,4 +1,4 @@
-// Watchers, the XMPP users who watch a presentity (spec/http-binding.md, Watchers).
+// Watchers, the XMPP users who watch a presentity (docs/http-binding.md, Watchers).
 
 import { z } from "zod";
 import { sendProblem } from "../../../server/http/problem.ts";
