@@ -1,5 +1,6 @@
 // The CPIM message operation both ways (RFC 3860, RFC 3922 section 4; JC-25, JC-44, JC-45, JC-48).
 
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Element } from "ltx";
 import { STANZA_CONDITIONS, type StanzaCondition, type StanzaError, stanzaError } from "../server/errors.ts";
 import type { Jid } from "../server/jid.ts";
@@ -82,6 +83,8 @@ export class MessageOperations {
       const refused = await this.#core.route(stanza, source.value);
       if (refused !== undefined) return refused;
     }
+    // What a resource got leaves at the end of this turn of the event loop; success must not be told before it has left.
+    await nextTurn();
     return { kind: "response", status: "success", transId };
   }
 

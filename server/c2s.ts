@@ -5,7 +5,7 @@ import type { Socket } from "node:net";
 import { createSecureContext, type SecureContext } from "node:tls";
 import { Element } from "ltx";
 import { networkOf } from "./accounts/throttle.ts";
-import type { Timer } from "./clock.ts";
+import type { EpochMs, Timer } from "./clock.ts";
 import type { Composition } from "./compose.ts";
 import type { Config } from "./config.ts";
 import { type StanzaError, StreamError } from "./errors.ts";
@@ -16,6 +16,7 @@ import { Session } from "./session/session.ts";
 import { Refusals } from "./stream/refusals.ts";
 import { STREAM_PHASES, Stream, type StreamPhase, type StreamSession } from "./stream/stream.ts";
 import { ConnectionCounter, Listener } from "./transport/listener.ts";
+import { Lobby } from "./transport/lobby.ts";
 import { Flusher, TcpTransport } from "./transport/tcp.ts";
 import { serialize } from "./xml/serialize.ts";
 
@@ -33,6 +34,7 @@ export class ClientToServer {
   readonly #parts: Composition;
   readonly #events: SessionEvents;
   readonly #flusher = new Flusher();
+  readonly #lobby: Lobby;
   readonly #starttls: Listener;
   readonly #directTls: Listener;
   readonly #refusals: Refusals;
@@ -51,6 +53,7 @@ export class ClientToServer {
     this.#directTls = new Listener(parts.core.log);
     this.#refusals = new Refusals(parts.core, config.limits);
     this.#context = createSecureContext(parts.certificate.current.secureContext);
+    this.#lobby = new Lobby(parts.core.clock, config.limits.handshakeTimeoutSeconds * 1000);
   }
 
   get port(): number {
@@ -79,12 +82,12 @@ export class ClientToServer {
     const { addresses, port, directTlsPort } = this.#config.c2s;
     const counter = new ConnectionCounter(this.#config.limits, networkOf);
     await this.#starttls.open("STARTTLS", addresses, port, counter, {
-      connected: (socket) => this.#connected(socket, false),
+      connected: (socket) => this.#enter(socket, false),
       refused: (socket, limit) => this.#refusals.refuse(socket, limit),
     });
     if (directTlsPort !== null) {
       await this.#directTls.open("direct TLS", addresses, directTlsPort, counter, {
-        connected: (socket) => this.#connected(socket, true),
+        connected: (socket) => this.#enter(socket, true),
         refused: (socket, limit) => this.#refusals.cut(socket, limit),
       });
     }
@@ -119,7 +122,14 @@ export class ClientToServer {
     await Promise.all(this.#settling);
   }
 
-  #connected(socket: Socket, direct: boolean): void {
+  #enter(socket: Socket, direct: boolean): void {
+    // In what has not become TLS no farewell could be read.
+    const at = this.#parts.core.clock.now();
+    const silent = direct ? () => socket.destroy() : () => this.#connected(socket, false, at).timedOut();
+    this.#lobby.enter(socket, () => void this.#connected(socket, direct, at), silent);
+  }
+
+  #connected(socket: Socket, direct: boolean, connectedAt: EpochMs): Stream {
     const { core, certificate, sasl } = this.#parts;
     const context = this.#context;
     const leaf = certificate.current; // a stream binds to the certificate it was opened with, whatever is reloaded later
@@ -129,6 +139,7 @@ export class ClientToServer {
       bindings: (tls) => bindingsOf(tls, leaf),
     });
     const stream = new Stream(transport, {
+      connectedAt,
       domain: core.domain.toString(),
       limits: core.limits,
       requireTls: this.#config.c2s.requireTls,
@@ -149,6 +160,8 @@ export class ClientToServer {
     this.#parts.core.streams.add(stream);
     core.log.debug({ stream: stream.id, address: transport.address, direct }, "stream-opened");
     if (direct) transport.startTls(context, "");
+    else transport.resume();
+    return stream;
   }
 
   #settle(stream: Stream): void {

@@ -71,7 +71,7 @@ function problemOf(error: FastifyError, bodyBytes: number): Problem | undefined 
   if (status < 400 || status >= 500) return undefined;
   switch (status) {
     case 413:
-      return httpProblem(413, `the body is larger than ${bodyBytes} bytes`);
+      return httpProblem(413, `the body is larger than ${bodyBytes} bytes (limits.httpBodyBytes)`);
     case 415:
       return httpProblem(415, "this call does not take a body of this Content-Type");
     default:

@@ -113,14 +113,19 @@ function readItem(core: Core, item: Element): { name: string; groups: string[] }
   const { nameCharacters, groupsPerItem } = core.limits;
   const name = attr(item, "name") ?? "";
   if (name.length > nameCharacters) {
-    return stanzaError("not-acceptable", `a name may have ${nameCharacters} characters`);
+    return stanzaError("not-acceptable", `a name may have ${nameCharacters} characters (limits.nameCharacters)`);
   }
   const groups = childrenOf(item, "group", NS.roster).map(textOf);
-  if (groups.length > groupsPerItem) return stanzaError("not-acceptable", `an item may have ${groupsPerItem} groups`);
+  if (groups.length > groupsPerItem) {
+    return stanzaError("not-acceptable", `an item may have ${groupsPerItem} groups (limits.groupsPerItem)`);
+  }
   for (const group of groups) {
     if (group === "") return stanzaError("not-acceptable", "a group has a name");
     if (group.length > nameCharacters) {
-      return stanzaError("not-acceptable", `a group's name may have ${nameCharacters} characters`);
+      return stanzaError(
+        "not-acceptable",
+        `a group's name may have ${nameCharacters} characters (limits.nameCharacters)`,
+      );
     }
   }
   if (new Set(groups).size !== groups.length) return stanzaError("bad-request", "the same group twice");

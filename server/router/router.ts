@@ -147,7 +147,7 @@ export class Router {
       return isLocalUser(this.#core, to) ? this.#subscriptions.inbound(contact, from.bare(), type, stanza) : undefined;
     }
     if (session !== undefined && type === "available" && !this.#presence.mayDirect(session, to)) {
-      return stanzaError("resource-constraint", "directed presence to too many addresses");
+      return stanzaError("resource-constraint", "directed presence to too many addresses (limits.rosterItems)");
     }
     const outcome = this.#directedPresence(stanza, from, to);
     if (session !== undefined && (type === "available" || type === "unavailable")) {

@@ -31,6 +31,8 @@ export interface StreamSession {
 }
 
 export type StreamOwner = {
+  /** When the connection was made: from then on limits.handshakeTimeoutSeconds count. */
+  readonly connectedAt: EpochMs;
   readonly domain: string;
   readonly limits: Limits;
   readonly requireTls: boolean;
@@ -95,7 +97,7 @@ export class Stream {
   readonly #holds = new Set<Hold>();
   readonly #rate: ByteRate;
   #rateTimer: Timer | undefined;
-  #kept: Kept[] = [];
+  readonly #kept: Kept[] = [];
   #localpart: string | undefined;
   #session: StreamSession | undefined;
 
@@ -115,15 +117,21 @@ export class Stream {
     this.#parser = this.#newParser();
     transport.events = {
       data: (chunk) => this.#read(chunk),
+      taken: () => this.#forgetTaken(),
       ended: () => this.#onLast(),
       closed: () => this.#onGone(),
     };
-    const seconds = owner.limits.handshakeTimeoutSeconds;
-    // RFC 6120 section 4.6.3: a local policy. The peer need not be dead, so it is no connection-timeout.
-    this.#deadline = owner.clock.after(seconds * 1000, () =>
-      this.close(
-        new StreamError("policy-violation", `not logged in within ${seconds} seconds (limits.handshakeTimeoutSeconds)`),
-      ),
+    const spentMs = Math.max(0, owner.clock.now() - owner.connectedAt);
+    this.#deadline = owner.clock.after(Math.max(0, owner.limits.handshakeTimeoutSeconds * 1000 - spentMs), () =>
+      this.timedOut(),
+    );
+  }
+
+  /** RFC 6120 section 4.6.3: a local policy. The peer need not be dead, so it is no connection-timeout. */
+  timedOut(): void {
+    const seconds = this.#owner.limits.handshakeTimeoutSeconds;
+    this.close(
+      new StreamError("policy-violation", `not logged in within ${seconds} seconds (limits.handshakeTimeoutSeconds)`),
     );
   }
 
@@ -157,7 +165,7 @@ export class Stream {
     const { transport } = this;
     transport.send(text);
     this.#owner.counters.stanzaSent(text);
-    if (message !== undefined) this.#keep(message);
+    if (message !== undefined) this.#kept.push({ message, upTo: transport.sent });
     if (transport.sent - transport.taken > this.#owner.limits.outboxBytes) {
       this.#owner.log.warn({ stream: this.id, limit: "limits.outboxBytes" }, "stream-too-slow");
       this.#state = "closing";
@@ -167,15 +175,14 @@ export class Stream {
 
   /** When the stream is closed: the messages that the connection never took, oldest first. What it took may have arrived. */
   undelivered(): readonly Element[] {
-    const { taken } = this.transport;
-    return this.#kept.filter(({ upTo }) => upTo > taken).map(({ message }) => message);
+    this.#forgetTaken();
+    return this.#kept.map(({ message }) => message);
   }
 
-  #keep(message: Element): void {
-    const { sent, taken } = this.transport;
-    const first = this.#kept[0];
-    if (first !== undefined && first.upTo <= taken) this.#kept = this.#kept.filter(({ upTo }) => upTo > taken);
-    this.#kept.push({ message, upTo: sent });
+  #forgetTaken(): void {
+    const { taken } = this.transport;
+    const first = this.#kept.findIndex(({ upTo }) => upTo > taken);
+    this.#kept.splice(0, first < 0 ? this.#kept.length : first);
   }
 
   /** Closes the stream, with an error or without (RFC 6120 sections 4.4 and 4.9.1). */

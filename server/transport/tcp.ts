@@ -49,7 +49,7 @@ export type TcpOptions = {
 
 export class TcpTransport implements Transport {
   readonly address: string;
-  events: TransportEvents = { data() {}, ended() {}, closed() {} };
+  events: TransportEvents = { data() {}, taken() {}, ended() {}, closed() {} };
   #socket: Socket;
   readonly #options: TcpOptions;
   #pending = "";
@@ -102,7 +102,9 @@ export class TcpTransport implements Transport {
     const upTo = this.#sent;
     this.#pending = "";
     this.#socket.write(text, (error) => {
-      if (error === undefined || error === null) this.#taken = upTo;
+      if (error !== undefined && error !== null) return;
+      this.#taken = upTo;
+      this.events.taken();
     });
   }
 
@@ -148,10 +150,12 @@ export class TcpTransport implements Transport {
     plain.off("data", this.#onData);
     plain.off("end", this.#onEnd);
     plain.pause();
-    // What came behind <starttls/> was sent without protection and must not be read as if inside TLS.
-    this.#rest = null;
-    while (plain.read() !== null);
-    if (lastPlaintext !== "") plain.write(lastPlaintext);
+    if (lastPlaintext !== "") {
+      // What came behind <starttls/> was sent without protection and must not be read as if inside TLS.
+      this.#rest = null;
+      while (plain.read() !== null);
+      plain.write(lastPlaintext);
+    }
     const tls = new TLSSocket(plain, {
       isServer: true,
       secureContext: context,

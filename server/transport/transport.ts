@@ -5,6 +5,8 @@ import type { ChannelBindings } from "../sasl/mechanism.ts";
 
 export interface TransportEvents {
   data(chunk: Buffer): void;
+  /** The peer's window has taken more of what was sent: `taken` has grown. */
+  taken(): void;
   /** The peer sends no more, but may still read (half-close). Not called where the connection breaks. */
   ended(): void;
   /** The connection is gone. Called once. */
@@ -33,7 +35,10 @@ export interface Transport {
   end(): void;
   /** Cuts the connection. */
   destroy(): void;
-  /** STARTTLS: sends `lastPlaintext` and continues inside TLS. Plaintext already received is discarded. */
+  /**
+   * STARTTLS: sends `lastPlaintext` and continues inside TLS. Plaintext already received is discarded.
+   * With an empty one: direct TLS, of which the first octets may have been received.
+   */
   startTls(context: SecureContext, lastPlaintext: string): void;
   /** What a SASL exchange can bind to. Source: RFC 5929, RFC 9266. */
   channelBindings(): ChannelBindings;

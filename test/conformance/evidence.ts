@@ -1,7 +1,7 @@
 // What shows a rule: tests that name its id in square brackets in their titles, and vectors that name it in `rules`.
 
 import { readdirSync } from "node:fs";
-import { ROOT, readText } from "./rules.ts";
+import { ROOT, type RuleList, readText, rulesOf } from "./rules.ts";
 
 /** `title` as it stands in the source, without the ids. */
 export type Evidence = { readonly file: string; readonly title: string };
@@ -10,8 +10,12 @@ const ID = "[A-Z][A-Za-z0-9]*-[A-Za-z0-9.]+";
 const IDS = new RegExp(`\\[(${ID}(?: ${ID})*)\\]`, "g");
 const LITERAL = /(["'`])((?:\\.|(?!\1).)*)\1/g;
 
-/** By rule id, in order of file and line. Errors: throws on a vector file that no test runs, and on a skipped test. */
-export function collectEvidence(): Map<string, Evidence[]> {
+/**
+ * By rule id, in order of file and line.
+ * @param lists whose rules point to tests themselves (`shownBy`)
+ * Errors: throws on a vector file that no test runs, on a skipped test, and on a rule that points to no test.
+ */
+export function collectEvidence(lists: readonly RuleList[]): Map<string, Evidence[]> {
   const found = new Map<string, Evidence[]>();
   const add = (id: string, evidence: Evidence): void => {
     const known = found.get(id);
@@ -37,7 +41,22 @@ export function collectEvidence(): Map<string, Evidence[]> {
       for (const id of rules) add(id, { file, title: name });
     }
   }
+  for (const { id, shownBy = [] } of lists.flatMap(rulesOf)) {
+    for (const pointer of shownBy) add(id, pointedAt(id, pointer));
+  }
   return found;
+}
+
+function pointedAt(id: string, pointer: string): Evidence {
+  const [name = "", words = ""] = pointer.split("#");
+  const file = `test/${name}`;
+  for (const line of readText(file).split("\n")) {
+    const title = [...line.matchAll(LITERAL)].map((match) => match[2] ?? "").find((text) => text.includes(words));
+    if (title === undefined) continue;
+    if (/\.(?:skip|todo|fails)\b/.test(line)) throw new Error(`${id}: "${title}" in ${file} does not run`);
+    return { file, title: plain(title) };
+  }
+  throw new Error(`${id}: no test of ${file} has "${words}" in its title`);
 }
 
 function filesIn(folder: string, ending: string): string[] {
@@ -50,7 +69,11 @@ function filesIn(folder: string, ending: string): string[] {
 // The string literal that holds the ids; in a table of rows, the row.
 function titleAround(line: string, at: number): string {
   const literal = [...line.matchAll(LITERAL)].find(({ index, 0: text }) => index < at && at < index + text.length);
-  return (literal?.[2] ?? line)
+  return plain(literal?.[2] ?? line);
+}
+
+function plain(title: string): string {
+  return title
     .replace(IDS, "")
     .replace(/\\(.)/g, "$1")
     .replace(/\s+/g, " ")

@@ -33,13 +33,16 @@ export function pageOf(list: RuleList, evidence: ReadonlyMap<string, readonly Ev
 // How many of each level, and how many of them a test shows.
 function summary(rules: readonly Rule[]): string[] {
   const levels = [...new Set(rules.map(({ level }) => level))];
+  const withNotDone = rules.some(({ notDone }) => notDone !== undefined);
   const count = (name: string, some: readonly Rule[]): string => {
     const without = some.filter(({ notApplicable }) => notApplicable !== undefined).length;
-    return row([name, `${some.length}`, `${some.length - without}`, `${without}`]);
+    const notDone = some.filter((rule) => rule.notDone !== undefined).length;
+    const cells = [name, `${some.length}`, `${some.length - without - notDone}`, `${without}`];
+    return row(withNotDone ? [...cells, `${notDone}`] : cells);
   };
   return [
-    "| level | rules | shown by tests | do not apply |",
-    "|---|---:|---:|---:|",
+    `| level | rules | shown by tests | do not apply |${withNotDone ? " not done, or not shown |" : ""}`,
+    `|---|---:|---:|---:|${withNotDone ? "---:|" : ""}`,
     ...levels.map((level) =>
       count(
         level,
@@ -65,9 +68,11 @@ function ruleTable(rules: readonly Rule[], evidence: ReadonlyMap<string, readonl
         ...(hasDirection ? [rule.direction ?? ""] : []),
         rule.rule,
         ...(hasCode ? [(rule.code ?? []).map(codeLink).join(", ")] : []),
-        rule.notApplicable === undefined
-          ? shownBy(evidence.get(rule.id) ?? [])
-          : `does not apply: ${rule.notApplicable}`,
+        rule.notApplicable !== undefined
+          ? `does not apply: ${rule.notApplicable}`
+          : rule.notDone !== undefined
+            ? `not done, or not shown: ${rule.notDone}`
+            : shownBy(evidence.get(rule.id) ?? []),
       ]),
     ),
   ];

@@ -11,8 +11,12 @@ export type Rule = {
   readonly rule: string;
   /** Where it lives: "folder/file.ts#exportedName". */
   readonly code?: readonly string[];
+  /** Tests that show it, beside those that name its id: "protocol/file.test.ts#words of a title in it". */
+  readonly shownBy?: readonly string[];
   /** Why no test shows it. */
   readonly notApplicable?: string;
+  /** Why Balcony does not do it, or no test shows that it does. */
+  readonly notDone?: string;
 };
 
 export type RuleList = {
@@ -23,7 +27,10 @@ export type RuleList = {
 };
 
 /** Every list with the page made of it; paths from the root of the project. */
-export const LISTS = [{ rules: "docs/rules/rfc3922.json", page: "docs/rfc3922.md" }] as const;
+export const LISTS = [
+  { rules: "docs/rules/rfc3922.json", page: "docs/rfc3922.md" },
+  { rules: "docs/rules/xmpp.json", page: "docs/conformance.md" },
+] as const;
 
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 

@@ -5,7 +5,7 @@ import { collectEvidence } from "./evidence.ts";
 import { pageOf } from "./page.ts";
 import { LISTS, loadRules, ROOT } from "./rules.ts";
 
-const evidence = collectEvidence();
+const evidence = collectEvidence(LISTS.map(({ rules }) => loadRules(rules)));
 for (const { rules, page } of LISTS) {
   writeFileSync(ROOT + page, pageOf(loadRules(rules), evidence, rules));
   process.stdout.write(`${page} written\n`);

@@ -6,7 +6,7 @@ import { chmod, mkdir, mkdtemp, open, readFile, rm, writeFile } from "node:fs/pr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { openDatabase } from "../../storage/sqlite/open.ts";
 import { sqliteStore } from "../../storage/sqlite.ts";
 import { balcony, temporaryFolder } from "../cli/program.ts";
@@ -14,6 +14,8 @@ import { BuiltServer } from "../support/built-server.ts";
 import { ScriptedClient } from "../support/client.ts";
 import { Foreign, pidf } from "../support/foreign.ts";
 import { startServer } from "../support/server.ts";
+
+vi.setConfig({ testTimeout: 60_000 }); // each of them starts a few processes
 
 const isRoot = process.getuid?.() === 0;
 const canMount = isRoot && tryMount();

@@ -467,7 +467,7 @@ describe("problems", () => {
     ] as const) {
       const answer = await server.call(method, path, { headers: { "content-type": type }, body: "x".repeat(10_001) });
       expect(answer.status).toBe(413);
-      expect(answer.json()).toMatchObject({ detail: "the body is larger than 10000 bytes" });
+      expect(answer.json()).toMatchObject({ detail: "the body is larger than 10000 bytes (limits.httpBodyBytes)" });
     }
     expect(server.asked).toEqual([]);
   });

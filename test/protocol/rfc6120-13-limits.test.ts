@@ -241,6 +241,75 @@ describe("RFC 6120 section 13.12, point 3: streams of one account", () => {
   });
 });
 
+describe("what an account may keep", () => {
+  const ROSTER = "jabber:iq:roster";
+
+  it.each([
+    ["rosterItems", "resource-constraint", (n: number) => `<item jid='contact${n}@example.net'/>`],
+    ["nameCharacters", "not-acceptable", (n: number) => `<item jid='a@example.net' name='${"n".repeat(n)}'/>`],
+    [
+      "nameCharacters, of a group",
+      "not-acceptable",
+      (n: number) => `<item jid='a@example.net'><group>${"n".repeat(n)}</group></item>`,
+    ],
+    [
+      "groupsPerItem",
+      "not-acceptable",
+      (n: number) =>
+        `<item jid='a@example.net'>${Array.from({ length: n }, (_, i) => `<group>${i}</group>`).join("")}</item>`,
+    ],
+  ] as [string, string, (n: number) => string][])("limits.%s: %s", async (name, condition, item) => {
+    const setting = name.split(",")[0] as string;
+    const server = await startServer({ limits: { [setting]: 3 } });
+    const juliet = await server.client("juliet");
+    for (let n = 1; n <= 3; n++) {
+      expect((await juliet.ask("set", `<query xmlns='${ROSTER}'>${item(n)}</query>`)).attrs.type).toBe("result");
+    }
+    const error = (await juliet.ask("set", `<query xmlns='${ROSTER}'>${item(4)}</query>`)).getChild("error");
+    expect(error?.getChild(condition)).toBeDefined();
+    expect(error?.getChildText("text")).toContain(`limits.${setting}`);
+  });
+
+  it("limits.offlineMessages: service-unavailable to the sender", async () => {
+    const server = await startServer({ limits: { offlineMessages: 2 } });
+    const juliet = await server.client("juliet");
+    await server.admin.addUser("romeo", "secret");
+    for (let n = 1; n <= 3; n++) juliet.send(chat("romeo@example.com", n, "hi"));
+    const error = (await juliet.expect("<message type='error' id='3'/>")).getChild("error");
+    expect(error?.getChild("service-unavailable")).toBeDefined();
+    expect(error?.getChildText("text")).toContain("limits.offlineMessages");
+  });
+
+  it("limits.pendingRequests: strangers' requests beyond it are dropped, and fill no roster", async () => {
+    const server = await startServer({ limits: { pendingRequests: 5, rosterItems: 5 } });
+    await server.admin.addUser("juliet", "secret");
+    for (let n = 0; n < 8; n++) {
+      const stranger = await server.client(`stranger${n}`);
+      stranger.send("<presence to='juliet@example.com' type='subscribe'/>");
+      await stranger.sync();
+      await stranger.close();
+    }
+    const juliet = await server.client("juliet", { password: "secret" });
+    juliet.send("<presence/>");
+    const requests = (await juliet.untilNow()).filter((element) => element.attrs.type === "subscribe");
+    expect(requests.map((request) => request.attrs.from)).toEqual(
+      Array.from({ length: 5 }, (_, n) => `stranger${n}@example.com`),
+    );
+    for (let n = 0; n < 5; n++) {
+      const answer = await juliet.ask("set", `<query xmlns='${ROSTER}'><item jid='friend${n}@example.net'/></query>`);
+      expect(answer.attrs.type).toBe("result");
+    }
+    // An answer makes room for another request.
+    juliet.send("<presence to='stranger0@example.com' type='unsubscribed'/>");
+    await juliet.sync();
+    const late = await server.client("stranger7", { password: "secret" });
+    late.send(
+      "<presence to='juliet@example.com' type='unsubscribe'/><presence to='juliet@example.com' type='subscribe'/>",
+    );
+    await juliet.until("<presence type='subscribe' from='stranger7@example.com'/>");
+  });
+});
+
 describe("time", () => {
   it("limits.handshakeTimeoutSeconds: who has not bound a resource by then is closed, however busy it is", async () => {
     const clock = new FakeClock();
@@ -251,6 +320,7 @@ describe("time", () => {
     const secured = await server.connect();
     await secured.open();
     await secured.startTls();
+    await romeo.sync(); // by now the server has accepted the others
     const header = slow.header();
     for (let at = 0; at < 29; at++) {
       slow.write(header[at] as string);

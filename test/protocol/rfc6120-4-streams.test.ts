@@ -603,6 +603,27 @@ describe("RFC 6120 section 11: what is no XMPP", () => {
   });
 });
 
+describe("RFC 6120 section 13.10: information leaks", () => {
+  it("13.10.1: nobody is told another's IP address", async () => {
+    const server = await startServer();
+    const juliet = await server.online("juliet");
+    const romeo = await server.online("romeo");
+    await befriend(juliet, romeo);
+    juliet.send(`<presence><show>away</show></presence><message to='${romeo.full}'><body>hi</body></message>`);
+    juliet.send(`<iq type='get' id='1' to='${romeo.full}'><query xmlns='urn:example:x'/></iq>`);
+    await juliet.sync();
+    romeo.send(`<presence type='probe' to='${juliet.bare}'/>`);
+    for (const to of [juliet.bare, "example.com"]) {
+      await romeo.ask("get", "<query xmlns='http://jabber.org/protocol/disco#info'/>", to);
+      await romeo.ask("get", "<query xmlns='http://jabber.org/protocol/disco#items'/>", to);
+    }
+    juliet.cut();
+    await romeo.until(`<presence type='unavailable' from='${juliet.full}'/>`);
+    expect(romeo.received).toContain(juliet.full);
+    expect(romeo.received).not.toMatch(/127\.0\.0\.1|::1/);
+  });
+});
+
 describe("two servers in one process", () => {
   it("share nothing", async () => {
     const [one, other] = [await startServer(), await startServer({ domain: "example.org" })];

@@ -1,4 +1,4 @@
-// RFC 6120 section 6: SASL; spec/credentials.md.
+// RFC 6120 section 6: SASL; docs/credentials.md.
 
 import { describe, expect, it } from "vitest";
 import type { ScriptedClient } from "../support/client.ts";

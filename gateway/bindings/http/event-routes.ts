@@ -108,5 +108,5 @@ function openStream(
 }
 
 function tooManyStreams(): Problem {
-  return problem(503, "resource-constraint", "too many event streams are open");
+  return problem(503, "resource-constraint", "too many event streams are open (limits.eventStreams)");
 }
