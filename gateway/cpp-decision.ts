@@ -6,8 +6,8 @@ import type { StanzaCondition } from "../server/errors.ts";
 import { Jid } from "../server/jid.ts";
 import { isWatching } from "../server/roster/subscription.ts";
 import type { CppSubscription, Relation } from "../storage/store.ts";
-import type { OutboundOperation } from "./bindings/binding.ts";
 import type { UserDocument } from "./live-presence.ts";
+import type { OutboundOperation } from "./operations.ts";
 import { type RelationChange, step } from "./relations.ts";
 import { freshId } from "./trans-id.ts";
 

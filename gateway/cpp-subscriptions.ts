@@ -9,10 +9,11 @@ import { isPendingIn, isPendingOut, isWatching, watches } from "../server/roster
 import { attr, presence } from "../server/stanza.ts";
 import type { CppSubscription } from "../storage/store.ts";
 import { Alarm } from "./alarm.ts";
-import type { Failure, OutboundOperation, SubscribeOutcome, SubscriptionInfo } from "./bindings/binding.ts";
+import type { Failure, SubscribeOutcome, SubscriptionInfo } from "./bindings/binding.ts";
 import { decideSubscribe, notify, response } from "./cpp-decision.ts";
 import { type GatewayCore, isFailure } from "./host.ts";
 import type { Left, UserDocuments } from "./live-presence.ts";
+import type { OutboundOperation } from "./operations.ts";
 import { change, step } from "./relations.ts";
 import { freshId, transIdFrom } from "./trans-id.ts";
 

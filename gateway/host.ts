@@ -7,9 +7,10 @@ import type { Config } from "../server/config.ts";
 import { type StanzaError, stanzaError } from "../server/errors.ts";
 import type { Jid } from "../server/jid.ts";
 import type { Logger } from "../server/log.ts";
+import type { Turns } from "../server/turns.ts";
 import type { GatewayEvent, GatewayStore, NewGatewayEvent, Presentity, RosterItem } from "../storage/store.ts";
-import type { EventLog, OutboundOperation } from "./bindings/binding.ts";
-import type { Turns } from "./turns.ts";
+import type { EventLog } from "./bindings/binding.ts";
+import type { OutboundOperation } from "./operations.ts";
 
 /** An available resource of a local user. */
 export type Resource = { readonly jid: Jid; readonly presence: Element | undefined; readonly priority: number };

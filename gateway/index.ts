@@ -4,6 +4,7 @@ import { Jid } from "../server/jid.ts";
 import { isPendingOut, isWatching, watches } from "../server/roster/subscription.ts";
 import type { Component } from "../server/router/routing.ts";
 import { presence } from "../server/stanza.ts";
+import { Turns } from "../server/turns.ts";
 import { Alarm } from "./alarm.ts";
 import type { ForeignSide } from "./bindings/binding.ts";
 import { createHttpBinding, type HttpBinding } from "./bindings/http/binding.ts";
@@ -17,7 +18,6 @@ import { findPresentity, putPresentity } from "./presentities.ts";
 import { Publications } from "./publications.ts";
 import { reconcile } from "./reconcile.ts";
 import { change, step } from "./relations.ts";
-import { Turns } from "./turns.ts";
 import { Watchers } from "./watchers.ts";
 
 const PRUNE_EVERY_MS = 3_600_000;

@@ -1,6 +1,5 @@
-// The abstract operations of RFC 3859 (subscribe, notify, response) and RFC 3860 (message, response) as plain types.
-// The presence service and every binding speak only these; bare JIDs stand for im: and pres: URIs, which gateway/address.ts
-// writes and reads.
+// The abstract operations of RFC 3859 (subscribe, notify, response) and RFC 3860 (message, response) towards the foreign side,
+// as plain types: the gateway and every binding speak only these. What comes from there is ForeignSide in bindings/binding.ts.
 
 import type { StanzaCondition } from "../server/errors.ts";
 import type { Jid } from "../server/jid.ts";
@@ -8,37 +7,48 @@ import type { Jid } from "../server/jid.ts";
 /** RFC 3860 section 3.1 spells it "indeterminant". */
 export type Status = "success" | "failure" | "indeterminant";
 
-/** RFC 3860 section 3.4.1. `content` is a whole Message/CPIM object, its outer MIME block included. */
-export type MessageOperation = {
-  readonly source: Jid;
-  readonly destination: Jid;
-  readonly maxForwards: number;
-  readonly transId: string;
-  readonly content: Buffer;
-};
-
-/** RFC 3859 section 3.4.1. A duration of 0 is a fetch or, with a known SubscriptID, the end of the subscription. */
-export type SubscribeOperation = {
-  readonly watcher: Jid;
-  readonly target: Jid;
-  /** Null: as long as the other side grants. */
-  readonly durationSeconds: number | null;
-  readonly subscriptId: string;
-  readonly transId: string;
-};
-
-/** RFC 3859 section 3.4.2: no response follows. `content` is a PIDF document. */
-export type NotifyOperation = {
-  readonly watcher: Jid;
-  readonly target: Jid;
-  readonly transId: string;
-  readonly content: string;
-};
-
-/** The response to a message or subscribe operation; `condition` says why it failed, where a binding can carry that. */
-export type ResponseOperation = {
-  readonly transId: string;
-  readonly status: Status;
-  readonly durationSeconds?: number | null;
-  readonly condition?: StanzaCondition;
-};
+/** An operation towards the foreign side. Addresses are bare JIDs; the binding writes them as im: and pres: URIs. */
+export type OutboundOperation =
+  /** `destination` is the presentity. */
+  | {
+      readonly kind: "message";
+      readonly transId: string;
+      readonly source: Jid;
+      readonly destination: Jid;
+      /** How often it may yet be relayed (RFC 3860 section 3.4.2). */
+      readonly maxForwards: number;
+      /** A whole Message/CPIM object, its outer MIME block included; UTF-8. */
+      readonly object: Buffer;
+    }
+  /** `watcher` is the presentity. */
+  | {
+      readonly kind: "notify";
+      readonly transId: string;
+      readonly target: Jid;
+      readonly watcher: Jid;
+      /** A whole PIDF document. */
+      readonly object: string;
+      /** The SubscriptID: the same in every notify of one subscription. */
+      readonly subscription: string;
+    }
+  /** An XMPP user waits for a decision of the presentity `target`. */
+  | { readonly kind: "subscribe"; readonly transId: string; readonly watcher: Jid; readonly target: Jid }
+  /** An XMPP user stopped watching the presentity `target`. */
+  | { readonly kind: "unsubscribe"; readonly transId: string; readonly watcher: Jid; readonly target: Jid }
+  /** The subscription of the presentity `watcher` ended. */
+  | {
+      readonly kind: "terminated";
+      readonly target: Jid;
+      readonly watcher: Jid;
+      readonly reason: "cancelled" | "denied" | "expired" | "gone";
+      /** Of the user's word that ended it, where it was one. */
+      readonly transId?: string;
+    }
+  | {
+      readonly kind: "response";
+      /** Whose request it answers. */
+      readonly presentity: Jid;
+      readonly transId: string;
+      readonly status: Status;
+      readonly condition?: StanzaCondition;
+    };

@@ -5,8 +5,8 @@ import type { Jid } from "../server/jid.ts";
 import { type Direction, type Transition, transition } from "../server/roster/subscription.ts";
 import type { SubscriptionType } from "../server/stanza.ts";
 import type { Relation } from "../storage/store.ts";
-import type { OutboundOperation } from "./bindings/binding.ts";
 import { type GatewayCore, record } from "./host.ts";
+import type { OutboundOperation } from "./operations.ts";
 
 /** What one change decides; `operations` go to the foreign side, in order. */
 export type RelationChange<T> = {

@@ -2,7 +2,7 @@
 // values. A binding calls ForeignSide for what comes from the foreign side; what goes to it is recorded in an EventLog.
 
 import type { EpochMs } from "../../server/clock.ts";
-import type { StanzaCondition, StanzaError } from "../../server/errors.ts";
+import type { StanzaError } from "../../server/errors.ts";
 import type { Jid } from "../../server/jid.ts";
 import type {
   GatewayEvent,
@@ -12,7 +12,7 @@ import type {
   PresentityPolicy,
   Publication,
 } from "../../storage/store.ts";
-import type { Status } from "../operations.ts";
+import type { OutboundOperation } from "../operations.ts";
 
 /** The `failure` response of an operation, as the XMPP error that it maps to (RFC 3922 section 6.1.3). */
 export type Failure = StanzaError;
@@ -120,52 +120,6 @@ export interface ForeignSide {
 
   message(request: MessageRequest): Promise<MessageOutcome>;
 }
-
-/** An operation towards the foreign side. Addresses are bare JIDs; the binding writes them as im: and pres: URIs. */
-export type OutboundOperation =
-  /** `destination` is the presentity. */
-  | {
-      readonly kind: "message";
-      readonly transId: string;
-      readonly source: Jid;
-      readonly destination: Jid;
-      /** How often it may yet be relayed (RFC 3860 section 3.4.2). */
-      readonly maxForwards: number;
-      /** A whole Message/CPIM object, its outer MIME block included; UTF-8. */
-      readonly object: Buffer;
-    }
-  /** `watcher` is the presentity. */
-  | {
-      readonly kind: "notify";
-      readonly transId: string;
-      readonly target: Jid;
-      readonly watcher: Jid;
-      /** A whole PIDF document. */
-      readonly object: string;
-      /** The SubscriptID: the same in every notify of one subscription. */
-      readonly subscription: string;
-    }
-  /** An XMPP user waits for a decision of the presentity `target`. */
-  | { readonly kind: "subscribe"; readonly transId: string; readonly watcher: Jid; readonly target: Jid }
-  /** An XMPP user stopped watching the presentity `target`. */
-  | { readonly kind: "unsubscribe"; readonly transId: string; readonly watcher: Jid; readonly target: Jid }
-  /** The subscription of the presentity `watcher` ended. */
-  | {
-      readonly kind: "terminated";
-      readonly target: Jid;
-      readonly watcher: Jid;
-      readonly reason: "cancelled" | "denied" | "expired" | "gone";
-      /** Of the user's word that ended it, where it was one. */
-      readonly transId?: string;
-    }
-  | {
-      readonly kind: "response";
-      /** Whose request it answers. */
-      readonly presentity: Jid;
-      readonly transId: string;
-      readonly status: Status;
-      readonly condition?: StanzaCondition;
-    };
 
 /** The durable log of what goes to the foreign side. */
 export interface EventLog {

@@ -3,7 +3,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { describe, expect, test } from "vitest";
-import type { OutboundOperation } from "../../gateway/bindings/binding.ts";
+import type { OutboundOperation } from "../../gateway/operations.ts";
 import { Jid } from "../../server/jid.ts";
 import type { GatewayStore } from "../../storage/store.ts";
 import { DOMAIN_TOKEN, juliet, ROMEO_TOKEN, romeo, serveBinding, until } from "../support/http-binding.ts";

@@ -2,9 +2,10 @@
 
 import { createParser, type EventSourceMessage } from "eventsource-parser";
 import { onTestFinished } from "vitest";
-import type { ForeignSide, OutboundOperation } from "../../gateway/bindings/binding.ts";
+import type { ForeignSide } from "../../gateway/bindings/binding.ts";
 import { hashToken } from "../../gateway/bindings/http/authorization.ts";
 import { createHttpBinding } from "../../gateway/bindings/http/binding.ts";
+import type { OutboundOperation } from "../../gateway/operations.ts";
 import { type ConfigInput, parseConfig } from "../../server/config.ts";
 import { createHttpListener } from "../../server/http/listener.ts";
 import { Jid } from "../../server/jid.ts";

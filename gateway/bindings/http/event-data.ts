@@ -4,7 +4,7 @@ import type { EpochMs } from "../../../server/clock.ts";
 import type { Jid } from "../../../server/jid.ts";
 import type { NewGatewayEvent } from "../../../storage/store.ts";
 import type { EscapeForm } from "../../address.ts";
-import type { OutboundOperation } from "../binding.ts";
+import type { OutboundOperation } from "../../operations.ts";
 import { uriOf } from "./addresses.ts";
 import type { EventData } from "./schemas.ts";
 
