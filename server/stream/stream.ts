@@ -6,16 +6,17 @@ import type { SecureContext } from "node:tls";
 import { Element } from "ltx";
 import type { Clock, EpochMs, Timer } from "../clock.ts";
 import type { Limits } from "../config.ts";
-import { type SaslCondition, type StanzaError, StreamError, stanzaError } from "../errors.ts";
+import { type StanzaError, StreamError, stanzaError } from "../errors.ts";
 import { Jid, prepareResourcepart } from "../jid.ts";
 import type { Logger } from "../log.ts";
 import type { Counters } from "../metrics/counters.ts";
 import { NS } from "../namespaces.ts";
-import type { SaslContext, SaslExchange, SaslOffer, SaslOutcome, SaslServer } from "../sasl/mechanism.ts";
-import { attr, child, elements, errorReply, iqReply, namespaceOf, result, textOf } from "../stanza.ts";
+import type { SaslContext, SaslOffer, SaslServer } from "../sasl/mechanism.ts";
+import { attr, child, errorReply, iqReply, namespaceOf, result, textOf } from "../stanza.ts";
 import type { Transport } from "../transport/transport.ts";
 import { type StreamHeader, XmlStreamParser } from "../xml/parser.ts";
 import { serialize } from "../xml/serialize.ts";
+import { Authentication } from "./authentication.ts";
 import { ByteRate } from "./byte-rate.ts";
 import { boundFeatures, featuresElement, limitsFeature, saslFeatures, tlsFeatures } from "./features.ts";
 import { type Framing, tcpFraming } from "./framing.ts";
@@ -77,6 +78,7 @@ export class Stream {
   readonly #owner: StreamOwner;
   readonly #framing: Framing = tcpFraming;
   readonly #inbox: Inbox;
+  readonly #authentication: Authentication;
   #parser: XmlStreamParser;
   #state: State = "header";
   #headerSent = false;
@@ -88,8 +90,6 @@ export class Stream {
   /** For the response header. */
   #version: string | undefined = SPOKEN_VERSION;
   #saslContext: SaslContext | undefined;
-  #exchange: SaslExchange | undefined;
-  #failures = 0;
   #refusedBinds = 0;
   #gone = false;
   /** What ends the stream when the elements before it are done. */
@@ -114,6 +114,15 @@ export class Stream {
       owner.limits.inboxStanzas,
     );
     this.#rate = new ByteRate(owner.limits, owner.clock);
+    this.#authentication = new Authentication({
+      streamId: this.id,
+      sasl: owner.sasl,
+      loginAttempts: owner.limits.loginAttempts,
+      log: owner.log,
+      isOpen: () => this.#state === "features",
+      send: (element) => this.#send(element),
+      succeeded: (localpart, success) => this.#loggedIn(localpart, success),
+    });
     this.#parser = this.#newParser();
     transport.events = {
       data: (chunk) => this.#read(chunk),
@@ -392,7 +401,7 @@ export class Stream {
     this.#restart();
     this.#claimed = undefined;
     this.#saslContext = undefined;
-    this.#exchange = undefined;
+    this.#authentication.reset();
     const proceed = serialize(new Element("proceed", { xmlns: NS.tls }));
     this.transport.startTls(this.#owner.secureContext(), proceed);
   }
@@ -407,80 +416,18 @@ export class Stream {
   }
 
   #authenticate(element: Element): void | Promise<void> {
-    if (this.#mustStartTls) return this.#saslFailure("encryption-required");
+    if (this.#mustStartTls) return this.#authentication.fail("encryption-required");
     if (this.#localpart !== undefined || this.#saslContext === undefined) {
       throw new StreamError("policy-violation", "already logged in"); // RFC 6120 section 6.4.1
     }
-    switch (element.name) {
-      case "auth":
-        return this.#beginExchange(element, this.#saslContext);
-      case "response":
-        if (this.#exchange === undefined) return this.#saslFailure("malformed-request");
-        return this.#step(this.#exchange, element);
-      case "abort":
-        this.#exchange = undefined;
-        return this.#saslFailure("aborted");
-      default:
-        return this.#saslFailure("malformed-request");
-    }
+    return this.#authentication.handle(element, this.#saslContext);
   }
 
-  async #beginExchange(auth: Element, context: SaslContext): Promise<void> {
-    this.#exchange = undefined; // RFC 6120 section 6.4.2: one that is under way is discarded
-    const mechanism = attr(auth, "mechanism");
-    if (mechanism === undefined) return this.#saslFailure("invalid-mechanism"); // section 6.5.7
-    try {
-      this.#exchange = await this.#owner.sasl.start(mechanism, context);
-    } catch (error) {
-      this.#owner.log.error({ stream: this.id, err: error }, "login-error");
-      return this.#saslFailure("temporary-auth-failure");
-    }
-    if (this.#exchange === undefined) return this.#saslFailure("invalid-mechanism");
-    return this.#step(this.#exchange, auth);
-  }
-
-  async #step(exchange: SaslExchange, element: Element): Promise<void> {
-    const message = decodeSasl(textOf(element));
-    if (message === null || elements(element).length > 0) {
-      this.#exchange = undefined;
-      return this.#saslFailure(message === null ? "incorrect-encoding" : "malformed-request");
-    }
-    // A <response/> always carries a message, if an empty one; an <auth/> may carry none.
-    const outcome = await exchange.step(message ?? (element.name === "response" ? Buffer.alloc(0) : undefined));
-    this.#saslOutcome(outcome);
-  }
-
-  #saslOutcome(outcome: SaslOutcome): void {
-    if (this.#state !== "features") return; // the client left meanwhile
-    switch (outcome.kind) {
-      case "challenge":
-        this.#send(new Element("challenge", { xmlns: NS.sasl }).t(outcome.data.toString("base64")));
-        return;
-      case "failure":
-        this.#exchange = undefined;
-        this.#saslFailure(outcome.condition);
-        return;
-      case "success": {
-        this.#exchange = undefined;
-        this.#checkClaim(outcome.localpart, this.transport.secure ? this.#claimed : undefined);
-        this.#localpart = outcome.localpart;
-        const success = new Element("success", { xmlns: NS.sasl });
-        if (outcome.data !== undefined) success.t(outcome.data.length === 0 ? "=" : outcome.data.toString("base64"));
-        this.#send(success);
-        this.#restart();
-      }
-    }
-  }
-
-  #saslFailure(condition: SaslCondition): void {
-    const failure = new Element("failure", { xmlns: NS.sasl });
-    failure.c(condition);
-    this.#send(failure);
-    this.#failures += 1;
-    if (this.#failures >= this.#owner.limits.loginAttempts) {
-      // RFC 6120 section 6.4.5
-      throw new StreamError("policy-violation", `${this.#failures} failed logins (limits.loginAttempts)`);
-    }
+  #loggedIn(localpart: string, success: Element): void {
+    this.#checkClaim(localpart, this.transport.secure ? this.#claimed : undefined);
+    this.#localpart = localpart;
+    this.#send(success);
+    this.#restart();
   }
 
   async #bind(iq: Element): Promise<void> {
@@ -559,15 +506,4 @@ function versionOf(attribute: string | undefined): { spoken: boolean; answer: st
   if (parts === null) return { spoken: false, answer: undefined };
   const [major, minor] = [Number(parts[1]), Number(parts[2])];
   return major >= 1 ? { spoken: true, answer: SPOKEN_VERSION } : { spoken: false, answer: `${major}.${minor}` };
-}
-
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
-
-/** The message in a SASL element: undefined if there is none, empty for "=", null if it is no base64 (RFC 6120 section 6.4.2). */
-function decodeSasl(text: string): Buffer | undefined | null {
-  if (text === "") return undefined;
-  if (text === "=") return Buffer.alloc(0);
-  if (!BASE64.test(text)) return null;
-  const message = Buffer.from(text, "base64");
-  return message.toString("base64") === text ? message : null; // section 13.9.1: padding bits are zero
 }

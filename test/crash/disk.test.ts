@@ -9,7 +9,7 @@ import Database from "better-sqlite3";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { openDatabase } from "../../storage/sqlite/open.ts";
 import { sqliteStore } from "../../storage/sqlite.ts";
-import { balcony, temporaryFolder } from "../cli/program.ts";
+import { balcony } from "../cli/program.ts";
 import { BuiltServer } from "../support/built-server.ts";
 import { ScriptedClient } from "../support/client.ts";
 import { Foreign, pidf } from "../support/foreign.ts";
@@ -27,6 +27,13 @@ function tryMount(): boolean {
   if (mounted) spawnSync("umount", [folder]);
   spawnSync("rmdir", [folder]);
   return mounted;
+}
+
+/** Ask for it before starting what uses it: what was asked for last is cleaned up first. */
+async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "balcony-crash-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
 }
 
 /** A file system of its own, gone after the test. */

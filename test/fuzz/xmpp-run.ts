@@ -144,7 +144,7 @@ function judge(wire: Wire, each: XmppCase, run: Run): string[] {
   const problems = reader.elements.flatMap(elementProblems);
   const spoke = wire.sent.some((octets) => octets.length > 0);
   // Where the client cut the connection nothing is owed to it; and OpenSSL, asked by Node to shut down, may drop what comes.
-  const listens = each.end !== "reset" && !(wire.secure && each.end === "fin");
+  const listens = each.end !== "reset" && !(wire.secure && each.end !== "close");
   if (
     listens &&
     wire.ended &&

@@ -40,3 +40,36 @@ it("binds nothing that was sent before the login succeeded", async () => {
   await client.bind("late");
   expect(bound).toEqual(["late"]);
 });
+
+// What the fuzzer does at random, here at every place there is: octets arrive as the network likes.
+it("reads a stream header and a stanza alike, wherever their octets are cut", async () => {
+  const server = await startServer({ c2s: { requireTls: false } });
+  const romeo = await server.client("romeo", { tls: "none" });
+  const juliet = await server.online("juliet", { tls: "none" });
+  const bystander = await server.client("bystander", { tls: "none" });
+  const header = Buffer.from(HEADER);
+  for (let cut = 1; cut < header.length; cut++) {
+    const client = await server.connect();
+    client.write(header.subarray(0, cut));
+    await bystander.sync(); // by then the server has read what was written before
+    client.write(header.subarray(cut));
+    await client.nextOpen();
+    client.cut();
+  }
+  const body = "ä€😀 &lt;&amp;&#x1F600; <![CDATA[<&]]>";
+  const message = Buffer.from(
+    `<message to='${juliet.full}' id="m" xml:lang='de'><body>${body}</body><x xmlns='urn:x' a:b='c' xmlns:a='urn:a'/></message>`,
+  );
+  romeo.write(message);
+  const whole = (await juliet.next()).toString();
+  for (let cut = 1; cut < message.length; cut++) {
+    romeo.write(message.subarray(0, cut));
+    await bystander.sync();
+    romeo.write(message.subarray(cut));
+    expect((await juliet.next()).toString()).toBe(whole);
+  }
+  for (const octet of message) romeo.write(Buffer.of(octet));
+  romeo.write(Buffer.concat([message, message, message]));
+  for (let n = 0; n < 4; n++) expect((await juliet.next()).toString()).toBe(whole);
+  await juliet.expectNothing();
+});
