@@ -1,4 +1,16 @@
 import { defineConfig } from "vitest/config";
+import type { Reporter } from "vitest/node";
+
+/** Names what was skipped: a skipped test must not pass for one that ran. */
+const skips: Reporter = {
+  onTestRunEnd(modules) {
+    for (const module of modules) {
+      for (const test of module.children.allTests("skipped")) {
+        process.stdout.write(`SKIPPED: ${module.relativeModuleId} > ${test.fullName}\n`);
+      }
+    }
+  },
+};
 
 export default defineConfig({
   test: {
@@ -6,5 +18,6 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 20_000,
     unstubEnvs: true,
+    reporters: ["default", skips],
   },
 });
