@@ -54,10 +54,10 @@ test("text of others is made visible", () => {
 
 test.each([
   ["/usr/local/bin/balcony", "balcony"],
-  ["/home/me/app/node_modules/.bin/balcony", "npx balcony"],
-  ["/home/me/app/dist/server/main.js", "node dist/server/main.js"],
+  ["/srv/app/node_modules/.bin/balcony", "npx balcony"],
+  ["/srv/app/dist/server/main.js", "node dist/server/main.js"],
   ["/opt/balcony/dist/server/main.js", "node /opt/balcony/dist/server/main.js"],
   ["/opt/my balcony/main.js", "node '/opt/my balcony/main.js'"],
 ])("%s is called as %s", (program, call) => {
-  expect(howToCall(program, "/home/me/app")).toBe(call);
+  expect(howToCall(program, "/srv/app")).toBe(call);
 });
