@@ -29,7 +29,7 @@ const { values: options } = parseArgs({
   },
 });
 const seed = options.seed === undefined ? Date.now() % 1_000_000_000 : Number(options.seed);
-const deadline = Date.now() + Number(options.seconds) * 1_000;
+let deadline = 0;
 const found = new Map<string, { readonly first: string; count: number }>();
 let cases = 0;
 
@@ -87,9 +87,11 @@ async function work(trial: Trial, from: number, until: () => boolean): Promise<n
 
 console.log(`seed ${seed}`);
 const trial = await Trial.start();
+deadline = Date.now() + Number(options.seconds) * 1_000;
 const single = await chosen();
 if (single !== undefined) {
   for (const each of single) {
+    cases += 1;
     for (const problem of await run(each, trial)) await tell(problem, each, trial);
     for (const problem of await trial.findings()) await tell(problem, each, trial);
   }
