@@ -4,8 +4,9 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { BuiltServer } from "../support/built-server.ts";
 import { cpim, Foreign, pidf } from "../support/foreign.ts";
-import { balcony, ServerProcess, XmppProcess } from "./programs.ts";
+import { balcony, XmppProcess } from "./programs.ts";
 import { Transcript } from "./transcript.ts";
 
 const JULIET = "juliet@localhost";
@@ -18,11 +19,8 @@ const env = {
   BALCONY_STORAGE_PATH: folder,
   BALCONY_DOMAIN: "localhost",
   BALCONY_GATEWAY_DOMAINS: "example.net",
-  BALCONY_C2S_PORT: "0",
-  BALCONY_C2S_DIRECT_TLS_PORT: "0",
-  BALCONY_HTTP_PORT: "0",
 };
-let server: ServerProcess | undefined;
+let server: BuiltServer | undefined;
 const clients: XmppProcess[] = [];
 
 function check(holds: boolean, what: string): void {
@@ -31,7 +29,7 @@ function check(holds: boolean, what: string): void {
 
 function login(resource: string): Promise<XmppProcess> {
   return XmppProcess.login({
-    port: (server as ServerProcess).c2sPort,
+    port: (server as BuiltServer).c2sPort,
     domain: "localhost",
     user: "juliet",
     password: PASSWORD,
@@ -60,7 +58,7 @@ try {
   show.title("Balcony: an XMPP server with a CPIM presence service (RFC 3922)");
   await balcony(["user", "add", "juliet"], env, `${PASSWORD}\n`);
   const token = /balcony\S*|[\w-]{30,}/.exec(await balcony(["token", "add", "domain:example.net"], env))?.[0] ?? "";
-  server = await ServerProcess.start(env);
+  server = await BuiltServer.start({ env });
   let romeo = new Foreign(server.httpPort, token);
   let juliet = await login("balcony");
   juliet.send("<presence/>");
@@ -111,7 +109,7 @@ try {
   events.close();
   await server.stop("SIGKILL");
   await Promise.all(clients.splice(0).map((client) => client.stop()));
-  server = await ServerProcess.start(env);
+  server = await BuiltServer.start({ env });
   romeo = new Foreign(server.httpPort, token);
   const seen = (await romeo.call("GET", `/presentities/${ROMEO}/watchers`)).json<{ state: string }[]>();
   check(seen[0]?.state === "active", "the approved subscription is still there");
@@ -164,7 +162,7 @@ try {
 
   events.close();
   await Promise.all(clients.splice(0).map((client) => client.stop()));
-  check((await server.stop("SIGTERM")) === 0, "the server stops gracefully");
+  check((await server.stop("SIGTERM")).code === 0, "the server stops gracefully");
   show.end("subscribed, notified, talked, killed, restarted, parted.");
 } catch (error) {
   process.stderr.write(`\n${error instanceof Error ? error.message : String(error)}\n`);

@@ -1,4 +1,4 @@
-// The programs of the demo: the real server as its command line starts it, and xmpp.js clients; each stopped by its pid.
+// The programs of the demo beside the server: its command line, and xmpp.js clients, each stopped by its pid.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
@@ -66,44 +66,6 @@ export function balcony(args: readonly string[], env: Record<string, string>, in
     );
     child.stdin.end(input);
   });
-}
-
-/** The running server. */
-export class ServerProcess {
-  readonly #child: ChildProcess;
-  readonly c2sPort: number;
-  readonly httpPort: number;
-
-  private constructor(child: ChildProcess, ports: { c2s: number; http: number }) {
-    this.#child = child;
-    this.c2sPort = ports.c2s;
-    this.httpPort = ports.http;
-  }
-
-  /** Resolves when its log says that it is listening, and where. */
-  static async start(env: Record<string, string>): Promise<ServerProcess> {
-    const child = spawn(process.execPath, [`${ROOT}/dist/server/main.js`, "serve"], {
-      env: { ...process.env, ...env },
-      stdio: ["ignore", "ignore", "pipe"],
-    });
-    const lines = new Lines(child.stderr); // the log, in JSON
-    for (;;) {
-      const line = await lines.next("the server to start");
-      const ports = /"c2s":(\d+).*"http":(\d+)/.exec(line);
-      if (ports === null) continue;
-      return new ServerProcess(child, { c2s: Number(ports[1]), http: Number(ports[2]) });
-    }
-  }
-
-  /** Ends it, gracefully or at once; resolves with its exit code (null for a kill). */
-  stop(signal: "SIGTERM" | "SIGKILL"): Promise<number | null> {
-    return new Promise((resolve) => {
-      if (this.#child.exitCode !== null || this.#child.signalCode !== null) return resolve(this.#child.exitCode);
-      this.#child.once("exit", (code) => resolve(code));
-      this.#child.kill(signal);
-      return undefined;
-    });
-  }
 }
 
 /** One xmpp.js client. */

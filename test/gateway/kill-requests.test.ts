@@ -6,13 +6,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Element } from "ltx";
 import { afterEach, expect, it } from "vitest";
-import { balcony, ServerProcess } from "../demo/programs.ts";
+import { balcony } from "../demo/programs.ts";
+import { BuiltServer } from "../support/built-server.ts";
 import { ScriptedClient } from "../support/client.ts";
 import { type EventStream, Foreign } from "../support/foreign.ts";
 
 const ROUNDS = 3;
 const JULIET = "juliet@localhost";
-let server: ServerProcess | undefined;
+let server: BuiltServer | undefined;
 let events: EventStream | undefined;
 let folder = "";
 
@@ -31,9 +32,6 @@ it("loses no acknowledged request, and keeps none that cannot be answered [PP-3.
   const env = {
     BALCONY_STORAGE_PATH: folder,
     BALCONY_GATEWAY_DOMAINS: "example.net",
-    BALCONY_C2S_PORT: "0",
-    BALCONY_C2S_DIRECT_TLS_PORT: "0",
-    BALCONY_HTTP_PORT: "0",
   };
   await balcony(["user", "add", "juliet"], env, "secret\n");
   const token = await balcony(["token", "add", "domain:example.net"], env);
@@ -72,7 +70,7 @@ it("loses no acknowledged request, and keeps none that cannot be answered [PP-3.
 });
 
 async function begin(env: Record<string, string>, token: string) {
-  const running = await ServerProcess.start(env);
+  const running = await BuiltServer.start({ env });
   server = running;
   const foreign = new Foreign(running.httpPort, token);
   events = await foreign.events("/domains/example.net/events?after=0");

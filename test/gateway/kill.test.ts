@@ -4,12 +4,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, it } from "vitest";
-import { balcony, ServerProcess } from "../demo/programs.ts";
+import { balcony } from "../demo/programs.ts";
+import { BuiltServer } from "../support/built-server.ts";
 import { ScriptedClient } from "../support/client.ts";
 import { Foreign, pidf } from "../support/foreign.ts";
 
 const ROUNDS = 6;
-let server: ServerProcess | undefined;
+let server: BuiltServer | undefined;
 let folder = "";
 
 afterEach(async () => {
@@ -22,9 +23,6 @@ it("loses no acknowledged roster item, approval or publication", { timeout: 90_0
   const env = {
     BALCONY_STORAGE_PATH: folder,
     BALCONY_GATEWAY_DOMAINS: "example.net",
-    BALCONY_C2S_PORT: "0",
-    BALCONY_C2S_DIRECT_TLS_PORT: "0",
-    BALCONY_HTTP_PORT: "0",
   };
   await balcony(["user", "add", "juliet"], env, "secret\n");
   const token = await balcony(["token", "add", "domain:example.net"], env);
@@ -33,7 +31,7 @@ it("loses no acknowledged roster item, approval or publication", { timeout: 90_0
   const published = new Map<string, string>();
 
   for (let round = 0; round < ROUNDS; round++) {
-    const running = await ServerProcess.start(env);
+    const running = await BuiltServer.start({ env });
     server = running;
     const foreign = new Foreign(running.httpPort, token);
     const juliet = await ScriptedClient.login({
@@ -60,7 +58,7 @@ it("loses no acknowledged roster item, approval or publication", { timeout: 90_0
     });
     await killed;
   }
-  server = await ServerProcess.start(env);
+  server = await BuiltServer.start({ env });
   const juliet = await ScriptedClient.login({
     port: server.c2sPort,
     domain: "localhost",
