@@ -25,13 +25,14 @@ export async function handleStanza(
   stanza: Element,
   from: Jid,
   to: Jid,
+  accepted: () => void,
 ): Promise<Outcome> {
   const user = from.bare();
   const address = to.bare();
   if (stanza.name === "iq") return answerIq(core, stanza, to);
   // Errors about the domain itself and what a presentity never asked for have no counterpart.
   if (to.localpart === undefined) return stanza.name === "message" ? stanzaError("service-unavailable") : undefined;
-  if (stanza.name === "message") return parts.messages.toForeign(user, address, stanza);
+  if (stanza.name === "message") return parts.messages.toForeign(user, address, stanza, accepted);
   switch (presenceType(stanza)) {
     case "available":
     case "unavailable":

@@ -101,7 +101,8 @@ export function createGateway(host: GatewayHost): Gateway {
 
   return {
     component: {
-      handle: (stanza, from, to) => track(handleStanza(core, { watchers, subscriptions, messages }, stanza, from, to)),
+      handle: (stanza, from, to, accepted = () => {}) =>
+        track(handleStanza(core, { watchers, subscriptions, messages }, stanza, from, to, accepted)),
       probe: (user, contact, session) => track(watchers.probe(user, contact, (stanza) => session.send(stanza))),
       services: () => domains.map((domain) => ({ jid: Jid.fromTrusted(domain), name: `CPIM gateway to ${domain}` })),
     },

@@ -31,9 +31,10 @@ export class MessageOperations {
 
   /**
    * A message stanza to a presentity. It is on disk for the foreign side when this resolves.
+   * @param accepted is called in the turn in which it is written
    * Errors: item-not-found, forbidden, not-acceptable (no CPIM form). Source: RFC 3922 section 4.1; JC-20, JC-21.
    */
-  async toForeign(user: Jid, address: Jid, stanza: Element): Promise<StanzaError | undefined> {
+  async toForeign(user: Jid, address: Jid, stanza: Element, accepted: () => void): Promise<StanzaError | undefined> {
     if (attr(stanza, "type") === "error") return this.#bounced(user, address, stanza);
     const presentity = await this.#core.presentity(address);
     if (isFailure(presentity)) return presentity;
@@ -43,9 +44,11 @@ export class MessageOperations {
     if (mapped.value === null) return undefined; // nothing in it that CPIM could carry
     const transId = transIdFrom(attr(stanza, "id"));
     const object = serializeCpim(mapped.value);
-    await append(this.#core, [
+    const appended = append(this.#core, [
       { kind: "message", transId, source: user, destination: address, maxForwards: MAX_FORWARDS, object },
     ]);
+    accepted();
+    await appended;
     return undefined;
   }
 

@@ -9,6 +9,7 @@ import type { Presentity } from "../storage/store.ts";
 import { AccountError } from "./accounts/account-error.ts";
 import type { Accounts } from "./accounts/accounts.ts";
 import { type Admin, AdminError, type PresentityInfo, type PresentitySettings } from "./admin.ts";
+import type { Archive } from "./archive/archive.ts";
 import type { AuditEvent, AuditTrail } from "./audit.ts";
 import type { Config } from "./config.ts";
 import { type StanzaError, StreamError } from "./errors.ts";
@@ -24,11 +25,20 @@ export type AdminParts = {
   readonly accounts: Accounts;
   readonly subscriptions: Subscriptions;
   readonly gateway: Gateway;
+  readonly archive: Archive | undefined;
   readonly audit: AuditTrail;
   readonly config: Config;
 };
 
-export function createAdmin({ core, accounts, subscriptions, gateway, audit: trail, config }: AdminParts): Admin {
+export function createAdmin({
+  core,
+  accounts,
+  subscriptions,
+  gateway,
+  archive,
+  audit: trail,
+  config,
+}: AdminParts): Admin {
   const { store, clock } = core;
   const domain = core.domain.toString();
 
@@ -74,6 +84,7 @@ export function createAdmin({ core, accounts, subscriptions, gateway, audit: tra
   // Those that have logged in and bound no resource yet, too.
   function closeStreams(user: Jid, error: StreamError): void {
     for (const stream of [...core.streams]) if (stream.localpart === user.localpart) stream.close(error);
+    for (const session of [...core.sessions.of(user.bareString)]) if (session.detached) session.close(error);
   }
 
   return {
@@ -97,6 +108,7 @@ export function createAdmin({ core, accounts, subscriptions, gateway, audit: tra
       await gateway.userDeleted(account);
       await subscriptions.removeAll(account);
       await asAdmin(() => accounts.delete(account.localpart as string));
+      archive?.forget(account.bareString);
       // Clients come back at once, and may have done so before the account was gone.
       closeStreams(account, deleted);
       await gateway.userDeleted(account);

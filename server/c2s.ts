@@ -12,13 +12,14 @@ import { type StanzaError, StreamError } from "./errors.ts";
 import { Jid } from "./jid.ts";
 import { NS } from "./namespaces.ts";
 import { bindingsOf } from "./sasl/channel-binding.ts";
-import { Session } from "./session/session.ts";
+import { Resumption } from "./session/resumption.ts";
+import { Session, type SessionOwner } from "./session/session.ts";
+import { namespaceOf } from "./stanza.ts";
 import { Refusals } from "./stream/refusals.ts";
-import { STREAM_PHASES, Stream, type StreamPhase, type StreamSession } from "./stream/stream.ts";
+import { type SessionEnd, STREAM_PHASES, Stream, type StreamPhase, type StreamSession } from "./stream/stream.ts";
 import { ConnectionCounter, Listener } from "./transport/listener.ts";
 import { Lobby } from "./transport/lobby.ts";
 import { Flusher, TcpTransport } from "./transport/tcp.ts";
-import { serialize } from "./xml/serialize.ts";
 
 const SWEEP_MS = 10_000;
 const PING_ANSWER_MS = 60_000;
@@ -38,6 +39,8 @@ export class ClientToServer {
   readonly #starttls: Listener;
   readonly #directTls: Listener;
   readonly #refusals: Refusals;
+  readonly #resumption: Resumption;
+  readonly #sessionOwner: SessionOwner;
   /** Messages that a connection did not take, on their way to another place. */
   readonly #settling = new Set<Promise<void>>();
   #context: SecureContext;
@@ -52,6 +55,21 @@ export class ClientToServer {
     this.#starttls = new Listener(parts.core.log);
     this.#directTls = new Listener(parts.core.log);
     this.#refusals = new Refusals(parts.core, config.limits);
+    this.#resumption = new Resumption(parts.core, parts.journal, config.streamManagement, {
+      expired: (session) => this.#end(session, "broken"),
+      resumed: (session, afterRestart) => void this.#resumed(session, afterRestart),
+    });
+    this.#sessionOwner = {
+      journal: parts.journal,
+      deferred: this.#resumption.queueLimits,
+      now: () => parts.core.clock.now(),
+      route: (stanza, session) => {
+        parts.core.counters.stanzaReceived(stanza.name);
+        return parts.router.fromSession(stanza, session);
+      },
+      nonza: (element, session) => this.#nonza(element, session),
+      ended: (session, end) => this.#ended(session, end),
+    };
     this.#context = createSecureContext(parts.certificate.current.secureContext);
     this.#lobby = new Lobby(parts.core.clock, config.limits.handshakeTimeoutSeconds * 1000);
   }
@@ -75,6 +93,19 @@ export class ClientToServer {
     const counts = Object.fromEntries(STREAM_PHASES.map((phase) => [phase, 0])) as Record<StreamPhase, number>;
     for (const stream of this.#parts.core.streams) counts[stream.phase] += 1;
     return counts;
+  }
+
+  /** Takes over the sessions that were there before a restart. */
+  async restore(): Promise<void> {
+    const { core } = this.#parts;
+    const owners = new Set<string>();
+    await this.#resumption.restore((jid) => {
+      const session = new Session(jid, undefined, this.#sessionOwner);
+      owners.add(jid.bareString);
+      return core.sessions.add(session) === undefined ? session : undefined;
+    });
+    // An available resource has its roster loaded.
+    for (const owner of owners) await core.rosters.load(owner);
   }
 
   /** Throws ListenError. */
@@ -119,7 +150,9 @@ export class ClientToServer {
     this.#starttls.destroyConnections();
     this.#directTls.destroyConnections();
     await closed;
+    this.#resumption.stop();
     await Promise.all(this.#settling);
+    await this.#parts.journal.committed().catch(() => {}); // logged there
   }
 
   #enter(socket: Socket, direct: boolean): void {
@@ -149,7 +182,9 @@ export class ClientToServer {
       sasl,
       secureContext: () => context,
       accountExists: core.accountExists,
+      features: () => this.#features(),
       bind: (owner, localpart, resourcepart) => this.#bind(owner, localpart, resourcepart),
+      resume: (owner, localpart, request, attach) => this.#resumption.resume(owner, localpart, request, attach),
       closed: (owner) => {
         this.#parts.core.streams.delete(owner);
         core.log.debug({ stream: owner.id }, "stream-closed");
@@ -164,36 +199,31 @@ export class ClientToServer {
     return stream;
   }
 
+  #features(): Element[] {
+    return [new Element("sm", { xmlns: NS.sm }), ...this.#parts.streamFeatures()];
+  }
+
   #settle(stream: Stream): void {
     const messages = stream.undelivered();
     if (messages.length === 0) return;
     const { core, router } = this.#parts;
     core.log.info({ stream: stream.id, count: messages.length }, "undelivered-messages");
-    const settling = router
-      .undelivered(messages)
-      .catch((error: unknown) => core.log.error({ stream: stream.id, err: error }, "undelivered-messages-lost"))
+    this.#track(stream.id, router.undelivered(messages));
+  }
+
+  #track(stream: string, work: Promise<void>): void {
+    const settling = work
+      .catch((error: unknown) => this.#parts.core.log.error({ stream, err: error }, "undelivered-messages-lost"))
       .finally(() => this.#settling.delete(settling));
     this.#settling.add(settling);
   }
 
   // RFC 6120 section 7
   #bind(stream: Stream, localpart: string, resourcepart: string | undefined): StreamSession | StanzaError {
-    const { core, router, presence } = this.#parts;
+    const { core } = this.#parts;
     const account = Jid.fromTrusted(`${localpart}@${core.domain.toString()}`);
     const jid = account.withResource(resourcepart ?? randomBytes(9).toString("base64url"));
-    const session = new Session(jid, stream, {
-      route: (stanza, from) => {
-        core.counters.stanzaReceived(stanza.name);
-        return router.fromSession(stanza, from);
-      },
-      ended: (ending) => {
-        if (!core.sessions.remove(ending)) return;
-        core.log.info({ stream: stream.id, jid: ending.jid.toString() }, "session-ended");
-        presence.unavailable(ending, undefined);
-        presence.releaseIfGone(ending.jid.bareString);
-        this.#events.ended(ending);
-      },
-    });
+    const session = new Session(jid, stream, this.#sessionOwner);
     const refused = core.sessions.add(session);
     if (refused !== undefined) {
       core.log.info({ stream: stream.id, localpart, limit: "limits.sessionsPerAccount" }, "limit-reached");
@@ -201,6 +231,44 @@ export class ClientToServer {
     }
     this.#events.bound(session);
     return session;
+  }
+
+  #nonza(element: Element, session: Session): boolean | Promise<boolean> {
+    const ns = namespaceOf(element);
+    if (ns === NS.sm) {
+      this.#resumption.handle(element, session);
+      return true;
+    }
+    const handler = this.#parts.nonzas.get(ns);
+    if (handler === undefined) return false;
+    const outcome = handler.handle(element, session);
+    return outcome instanceof Promise ? outcome.then(() => true) : true;
+  }
+
+  #ended(session: Session, end: SessionEnd): void {
+    if (this.#resumption.survives(session, end)) this.#resumption.detach(session);
+    else this.#end(session, end);
+  }
+
+  // All in one turn: who is to have what the client did not acknowledge is decided, and written, with the end itself.
+  #end(session: Session, end: SessionEnd): void {
+    const { core, presence, router } = this.#parts;
+    if (!core.sessions.remove(session)) return;
+    core.log.info({ stream: session.stream, jid: session.jid.toString() }, "session-ended");
+    session.finish();
+    presence.unavailable(session, undefined);
+    presence.releaseIfGone(session.jid.bareString);
+    this.#resumption.remove(session, end);
+    const work = session.management === undefined ? undefined : router.unacknowledged(session);
+    if (work !== undefined) this.#track(session.stream, work);
+    this.#events.ended(session);
+  }
+
+  async #resumed(session: Session, afterRestart: boolean): Promise<void> {
+    const { presence, core } = this.#parts;
+    await presence.resumed(session, afterRestart).catch((err: unknown) => {
+      core.log.error({ stream: session.stream, err }, "resumption-incomplete");
+    });
   }
 
   #scheduleSweep(): void {
@@ -227,7 +295,7 @@ export class ClientToServer {
         iq.attrs.from = this.#parts.core.domain.toString();
         iq.attrs.to = stream.session.jid.toString();
         iq.c("ping", { xmlns: NS.ping }); // XEP-0199 section 4.1
-        stream.sendText(serialize(iq));
+        stream.session.send(iq);
       } else if (silentMs >= idleMs + PING_ANSWER_MS) {
         const text = `silent for ${Math.round(silentMs / 1000)} seconds (limits.idleTimeoutSeconds)`;
         stream.close(new StreamError("connection-timeout", text));

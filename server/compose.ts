@@ -2,6 +2,7 @@
 
 import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import type { Element } from "ltx";
 import { createGateway, type Gateway } from "../gateway/index.ts";
 import { type FolderLock, lockFolder } from "../storage/folder-lock.ts";
 import { createMemoryStore } from "../storage/memory.ts";
@@ -13,15 +14,21 @@ import { openSeal } from "./accounts/seal.ts";
 import { createThrottle } from "./accounts/throttle.ts";
 import type { Admin } from "./admin.ts";
 import { createAdmin } from "./admin-calls.ts";
+import { Archive } from "./archive/archive.ts";
 import { AuditTrail } from "./audit.ts";
+import { completeRestore } from "./backup/pending.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { Jid } from "./jid.ts";
 import { type Logger, silentLogger } from "./log.ts";
 import { Counters } from "./metrics/counters.ts";
+import { archiveModule } from "./modules/archive.ts";
+import { carbons } from "./modules/carbons.ts";
+import { clientState } from "./modules/client-state.ts";
 import { disco } from "./modules/disco.ts";
+import { flexibleOffline } from "./modules/flexible-offline.ts";
 import { legacySession } from "./modules/legacy-session.ts";
-import type { Host, Module, ModuleParts } from "./modules/module.ts";
+import type { Host, Module, ModuleParts, NonzaHandler } from "./modules/module.ts";
 import { offlineModule } from "./modules/offline.ts";
 import { ping } from "./modules/ping.ts";
 import { secondBind } from "./modules/second-bind.ts";
@@ -37,6 +44,7 @@ import { Router } from "./router/router.ts";
 import type { Core } from "./router/routing.ts";
 import type { SaslServer } from "./sasl/mechanism.ts";
 import { createSaslServer } from "./sasl/sasl-server.ts";
+import { SessionJournal } from "./session/journal.ts";
 import { Sessions } from "./session/sessions.ts";
 import { type CertificateSource, loadCertificate } from "./transport/certificate.ts";
 import { VERSION } from "./version.ts";
@@ -57,9 +65,15 @@ export type Composition = {
   readonly core: Core;
   readonly router: Router;
   readonly presence: Presence;
+  readonly journal: SessionJournal;
+  /** By namespace. */
+  readonly nonzas: ReadonlyMap<string, NonzaHandler>;
+  streamFeatures(): Element[];
   readonly sasl: SaslServer;
   readonly certificate: CertificateSource;
   readonly gateway: Gateway;
+  /** Undefined: archive.enabled is false. */
+  readonly archive: Archive | undefined;
   readonly admin: Admin;
   /** Takes the lock of the data folder, until `close`; does nothing without a folder. Throws FolderLockedError. */
   lock(): void;
@@ -77,10 +91,16 @@ export async function compose(config: Config, parts: ServerParts): Promise<Compo
   const log = parts.logger ?? silentLogger();
   const domain = Jid.fromTrusted(config.domain);
   const folder = dataFolder(config);
-  if (folder !== null) await mkdir(folder, { recursive: true, mode: 0o700 });
+  if (folder !== null) {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    completeRestore(folder);
+  }
   const certificate = await loadCertificate({ domain: config.domain, ...config.tls, folder, clock });
   const store =
-    parts.store ?? (folder === null ? createMemoryStore() : openSqliteStore(join(folder, "balcony.sqlite")));
+    parts.store ??
+    (folder === null
+      ? createMemoryStore()
+      : openSqliteStore(join(folder, "balcony.sqlite"), { durability: config.storage.durability }));
   try {
     const inUse = (await store.accounts.list({ limit: 1 })).length > 0;
     const seal = await openSeal(folder === null ? null : join(folder, "credentials.key"), inUse);
@@ -128,10 +148,13 @@ export async function compose(config: Config, parts: ServerParts): Promise<Compo
       component: (domainpart) => (domainpart in config.gateway.domains ? gateway.component : undefined),
       route: (stanza, from, session) => router.route(stanza, from, session),
     };
-    const offline = new Offline(core);
+    const journal = new SessionJournal(store.sessions, log);
+    const offline = new Offline(core, journal);
+    const archive = config.archive.enabled ? new Archive(core, config.archive) : undefined;
     const presence = new Presence(core, offline);
     const subscriptions = new Subscriptions(core, presence);
-    const router = new Router(core, { presence, subscriptions, messages: new Messages(core, offline) });
+    const messages = new Messages(core, { offline, archive, journal });
+    const router = new Router(core, { presence, subscriptions, messages });
     const gateway = createGateway({
       domain,
       config,
@@ -156,30 +179,41 @@ export async function compose(config: Config, parts: ServerParts): Promise<Compo
       legacySession,
       secondBind,
       offlineModule,
+      flexibleOffline(core, offline),
+      carbons,
+      clientState,
+      ...(archive === undefined ? [] : [archiveModule(core, archive)]),
       ...(parts.modules ?? []),
     ];
     let lock: FolderLock | undefined;
-    const running = setUpModules(modules, router, {
+    const running: ModuleParts[] = setUpModules(modules, router, {
       config,
       clock,
       version: VERSION,
       features: (target) => features(modules, target),
       services: () => gateway.component.services(),
+      node: (target, name) =>
+        running.flatMap(({ nodes }) => nodes ?? []).find(({ node, on }) => node === name && on.includes(target)),
     });
     return {
       core,
       router,
       presence,
+      journal,
+      nonzas: nonzaTable(running),
+      streamFeatures: () => running.flatMap(({ streamFeatures }) => streamFeatures?.() ?? []),
       sasl,
       certificate,
       gateway,
-      admin: createAdmin({ core, accounts, subscriptions, gateway, audit, config }),
+      archive,
+      admin: createAdmin({ core, accounts, subscriptions, gateway, archive, audit, config }),
       lock() {
         if (folder !== null && parts.store === undefined) lock ??= lockFolder(folder);
       },
       async close() {
         for (const module of running) module.stop?.();
         gateway.stop();
+        archive?.stop();
         await accounts.stop();
         await audit.stop();
         try {
@@ -207,6 +241,15 @@ function setUpModules(modules: readonly Module[], router: Router, host: Host): M
     for (const handler of parts.iq ?? []) router.table.add(handler);
     return parts;
   });
+}
+
+function nonzaTable(running: readonly ModuleParts[]): Map<string, NonzaHandler> {
+  const table = new Map<string, NonzaHandler>();
+  for (const handler of running.flatMap(({ nonzas }) => nonzas ?? [])) {
+    if (table.has(handler.ns)) throw new Error(`two modules take the elements of ${handler.ns}`);
+    table.set(handler.ns, handler);
+  }
+  return table;
 }
 
 function features(modules: readonly Module[], target: "domain" | "account"): string[] {

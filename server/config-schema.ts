@@ -139,6 +139,49 @@ export const limits = z.strictObject({
   eventStreams: positive.default(1_000).describe("Open event streams (SSE) of the HTTP binding in all."),
 });
 
+const streamManagement = z.strictObject({
+  resumeSeconds: z
+    .int()
+    .min(0)
+    .max(604_800)
+    .default(600)
+    .describe("How long a client whose connection is lost may come back as if nothing had happened. 0: not at all."),
+  queueStanzas: z
+    .int()
+    .min(100)
+    .default(10_000)
+    .describe("Stanzas that one client has not acknowledged before its session is ended: memory and disk."),
+  queueBytes: z.int().min(65_536).default(8_388_608).describe("The same in bytes."),
+  ackTimeoutSeconds: positive
+    .default(60)
+    .describe(
+      "Seconds that a client may leave a request for acknowledgement unanswered before its connection is closed.",
+    ),
+  location: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe(
+      'Where clients should come back to, "host:port", in place of looking the domain up. null: nothing is said.',
+    ),
+});
+
+const archive = z.strictObject({
+  enabled: z
+    .boolean()
+    .default(true)
+    .describe("Keep the messages of accounts, for their clients to look up (XEP-0313)."),
+  default: z
+    .enum(["always", "never", "roster"])
+    .default("always")
+    .describe("Which messages of an account that has not said so itself: all, none, or those with its contacts."),
+  retentionDays: z.number().min(0).default(365).describe("Days that a message stays in an archive. 0: for ever."),
+  messagesPerAccount: positive
+    .default(200_000)
+    .describe("Messages in the archive of one account; the oldest make room for new ones, within minutes."),
+});
+
 export const gatewayDomain = z.strictObject({
   addressForm: z
     .enum(["rfc3922", "xep0106"])
@@ -195,6 +238,10 @@ export const schema = z.strictObject({
         .min(1)
         .default("./data")
         .describe('The data folder: database, keys, self-signed certificate. ":memory:": nothing is kept.'),
+      durability: z
+        .enum(["full", "normal"])
+        .default("full")
+        .describe('What was acknowledged outlives, "full": kill -9 and loss of power; "normal": kill -9 alone.'),
     })
     .prefault({}),
   c2s: c2s.prefault({}),
@@ -202,6 +249,8 @@ export const schema = z.strictObject({
   tls: tls.prefault({}),
   auth: auth.prefault({}),
   limits: limits.prefault({}),
+  streamManagement: streamManagement.prefault({}),
+  archive: archive.prefault({}),
   gateway: gateway.prefault({}),
   log: log.prefault({}),
 });

@@ -94,12 +94,15 @@ export type StreamCondition = (typeof STREAM_CONDITIONS)[number];
 export class StreamError extends Error {
   readonly condition: StreamCondition;
   readonly text: string | undefined;
+  /** An application-specific condition (RFC 6120 section 4.9.4). */
+  readonly detail: Element | undefined;
 
-  constructor(condition: StreamCondition, text?: string) {
+  constructor(condition: StreamCondition, text?: string, detail?: Element) {
     super(text === undefined ? condition : `${condition}: ${text}`);
     this.name = "StreamError";
     this.condition = condition;
     this.text = text;
+    this.detail = detail;
   }
 
   /** The stream:error element, its prefix left to the framing. Source: RFC 6120 section 4.9.2. */
@@ -107,6 +110,7 @@ export class StreamError extends Error {
     const el = new Element("stream:error");
     el.c(this.condition, { xmlns: NS.streams });
     if (this.text !== undefined) el.c("text", { xmlns: NS.streams, "xml:lang": "en" }).t(this.text);
+    if (this.detail !== undefined) el.cnode(this.detail);
     return el;
   }
 }

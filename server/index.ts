@@ -111,7 +111,9 @@ class Balcony extends EventEmitter<ServerEvents> implements BalconyServer {
     const { http } = this.config;
     try {
       this.#parts.lock();
+      await this.#c2s.restore();
       await this.#parts.gateway.start();
+      this.#parts.archive?.start();
       if (http.port !== null) await this.#startHttp(http.port);
       await this.#c2s.start();
     } catch (error) {

@@ -24,8 +24,37 @@ export const NS = {
   ping: "urn:xmpp:ping", // XEP-0199
   saslChannelBinding: "urn:xmpp:sasl-cb:0", // XEP-0440
   streamLimits: "urn:xmpp:stream-limits:0", // XEP-0478
+  sm: "urn:xmpp:sm:3", // XEP-0198
   hints: "urn:xmpp:hints", // XEP-0334
   offline: "msgoffline", // XEP-0160
+  flexibleOffline: "http://jabber.org/protocol/offline", // XEP-0013
+  dataForms: "jabber:x:data", // XEP-0004
+  chatStates: "http://jabber.org/protocol/chatstates", // XEP-0085
+  receipts: "urn:xmpp:receipts", // XEP-0184
+  conference: "jabber:x:conference", // XEP-0249
+  mucUser: "http://jabber.org/protocol/muc#user", // XEP-0045
+  carbons: "urn:xmpp:carbons:2", // XEP-0280
+  forward: "urn:xmpp:forward:0", // XEP-0297
+  chatMarkers: "urn:xmpp:chat-markers:0", // XEP-0333
+  clientState: "urn:xmpp:csi:0", // XEP-0352
+  stanzaIds: "urn:xmpp:sid:0", // XEP-0359
+  occupantIds: "urn:xmpp:occupant-id:0", // XEP-0421
+  archive: "urn:xmpp:mam:2", // XEP-0313
+  archiveExtended: "urn:xmpp:mam:2#extended", // XEP-0313
+  archiveGroupchatField: "urn:xmpp:mam:2#groupchat-field", // XEP-0313
+  resultSets: "http://jabber.org/protocol/rsm", // XEP-0059
+  formValidation: "http://jabber.org/protocol/xdata-validate", // XEP-0122
+  pgp: "jabber:x:encrypted", // XEP-0027
+  outOfBand: "jabber:x:oob", // XEP-0066
+  correction: "urn:xmpp:message-correct:0", // XEP-0308
+  openpgp: "urn:xmpp:openpgp:0", // XEP-0373
+  encryption: "urn:xmpp:eme:0", // XEP-0380
+  omemo: "urn:xmpp:omemo:2", // XEP-0384
+  oldOmemo: "eu.siacs.conversations.axolotl", // XEP-0384 version 0.3
+  fastening: "urn:xmpp:fasten:0", // XEP-0422
+  retraction: "urn:xmpp:message-retract:1", // XEP-0424
+  reactions: "urn:xmpp:reactions:0", // XEP-0444
+  fileSharing: "urn:xmpp:sfs:0", // XEP-0447
   e2e: "urn:ietf:params:xml:ns:xmpp-e2e", // RFC 3923
   pidf: "urn:ietf:params:xml:ns:pidf", // RFC 3863
   pidfIm: "urn:ietf:params:xml:ns:pidf:im", // RFC 3863 section 4.1.4 examples, never standardised

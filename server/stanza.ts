@@ -1,7 +1,7 @@
 // Typed readers and builders over ltx Elements (RFC 6120 section 8, RFC 6121).
 
 import { Element } from "ltx";
-import { type StanzaError, stanzaErrorElement } from "./errors.ts";
+import { type StanzaCondition, type StanzaError, stanzaErrorElement } from "./errors.ts";
 import { NS } from "./namespaces.ts";
 import { withAttrs } from "./xml/serialize.ts";
 
@@ -138,6 +138,13 @@ export function errorReply(stanza: Element, error: StanzaError): Element {
   swapAddresses(stanza, reply);
   reply.cnode(stanzaErrorElement(error));
   return reply;
+}
+
+/** What a request of stream management gets that cannot be met. Source: XEP-0198 1.6.3 section 6. */
+export function managementFailed(condition: StanzaCondition, attrs: Record<string, string> = {}): Element {
+  const failed = new Element("failed", { xmlns: NS.sm, ...attrs });
+  failed.c(condition, { xmlns: NS.stanzas });
+  return failed;
 }
 
 function swapAddresses(from: Element, to: Element): void {

@@ -145,6 +145,8 @@ export interface OfflineStore {
   load(owner: string, afterId: number, limit: number): Promise<OfflineMessage[]>;
   /** Removes those with an id up to and including `id`. */
   removeUpTo(owner: string, id: number): Promise<void>;
+  /** Removes exactly these; false, and none is removed, if the owner does not have all of them. */
+  remove(owner: string, ids: readonly number[]): Promise<boolean>;
   count(owner: string): Promise<number>;
 }
 
@@ -261,6 +263,8 @@ export type SessionChange = {
   readonly save?: SavedSession;
   readonly inbound?: number;
   readonly append?: readonly UnackedStanza[];
+  /** The deliveries of these sequences have arrived elsewhere: from now on theirs are empty. */
+  readonly settled?: readonly number[];
   /** Removes the stanzas up to and including this sequence. */
   readonly ackedUpTo?: number;
   /** Removes the session and its stanzas. */

@@ -72,6 +72,12 @@ export async function openSeal(path: string | null, inUse = false): Promise<Seal
   return sealWith(ring);
 }
 
+/** The ids of the keys in the text of a key file; undefined: it is none. For who copies it without opening it. */
+export function sealKeyIds(text: string): ReadonlySet<string> | undefined {
+  const parsed = keyFile.safeParse(parseJson(text));
+  return parsed.success ? new Set(Object.keys(parsed.data.keys)) : undefined;
+}
+
 /**
  * Adds a key and makes it the current one; earlier ones stay, for rows not sealed anew yet. A Seal that is open already
  * keeps to what it read.

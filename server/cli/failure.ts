@@ -24,6 +24,7 @@ const MADE_FOR_PEOPLE = new Set([
   "UsageError",
   "AdminError",
   "AccountError",
+  "BackupError",
   "ConfigError",
   "ControlError",
   "ControlPathError",

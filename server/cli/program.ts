@@ -28,6 +28,14 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     summary: "print who logged in, and what was changed",
     load: async () => (await import("./audit.ts")).defineAudit,
   },
+  backup: {
+    summary: "copy everything the server keeps into one file, while it runs",
+    load: async () => (await import("./backup.ts")).defineBackup,
+  },
+  restore: {
+    summary: "put a backup into the data folder",
+    load: async () => (await import("./restore.ts")).defineRestore,
+  },
   config: { summary: "check the configuration", load: async () => (await import("./config.ts")).defineConfig },
   doctor: {
     summary: "look whether all is well, and say what to do",

@@ -5,7 +5,7 @@ import { stanzaError } from "../errors.ts";
 import { NS } from "../namespaces.ts";
 import type { IqRequest, IqTarget } from "../router/dispatch.ts";
 import { attr, type IqReply, result } from "../stanza.ts";
-import { defineModule, type Host } from "./module.ts";
+import { type DiscoNode, defineModule, type Host } from "./module.ts";
 
 export const disco = defineModule({
   name: "disco",
@@ -21,7 +21,7 @@ export const disco = defineModule({
         ns: NS.discoInfo,
         name: "query",
         to: ["domain"],
-        handle: (request) => info(request, host, "domain"),
+        handle: (request) => node(request, host, "domain")?.info(request) ?? info(request, host, "domain"),
       },
       {
         type: "get",
@@ -29,14 +29,14 @@ export const disco = defineModule({
         name: "query",
         to: ["account"],
         allow: "subscriber",
-        handle: (request) => info(request, host, "account"),
+        handle: (request) => node(request, host, "account")?.info(request) ?? info(request, host, "account"),
       },
       {
         type: "get",
         ns: NS.discoItems,
         name: "query",
         to: ["domain"],
-        handle: (request) => items(request, host),
+        handle: (request) => node(request, host, "domain")?.items(request) ?? items(request, host),
       },
       {
         type: "get",
@@ -45,11 +45,16 @@ export const disco = defineModule({
         to: ["account"],
         allow: "subscriber",
         refusal: nothing, // section 8: a MUST, whether there is such an account or not
-        handle: (request) => unknownNode(request) ?? nothing(request),
+        handle: (request) => node(request, host, "account")?.items(request) ?? unknownNode(request) ?? nothing(request),
       },
     ],
   }),
 });
+
+function node({ payload }: IqRequest, host: Host, target: IqTarget): DiscoNode | undefined {
+  const name = attr(payload, "node");
+  return name === undefined ? undefined : host.node?.(target, name);
+}
 
 function unknownNode(request: IqRequest): IqReply | undefined {
   return attr(request.payload, "node") === undefined ? undefined : stanzaError("item-not-found");

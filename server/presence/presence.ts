@@ -34,6 +34,7 @@ export class Presence {
     }
     const initial = !session.available;
     const couldReceive = session.available && session.priority >= 0;
+    session.arriving = undefined;
     const stanza = withoutOddPriority(said);
     const priority = presencePriority(stanza);
     // All in one turn: what changes before it is seen here, and what changes after it is sent to an available resource.
@@ -46,23 +47,56 @@ export class Presence {
       if (initial) this.#deliverRequests(session, roster);
     };
     // Messages that wait come before any that arrive from now on.
-    if (!couldReceive && priority >= 0) await this.#offline.flush(session, become);
-    else become();
+    if (couldReceive || priority < 0) become();
+    else if (!(await this.#offline.flush(session, become))) session.arriving = said;
     if (initial && session.available) await this.#probeComponents(session, roster);
     return undefined;
+  }
+
+  /** The session's client is back: messages that were too many for it before, and after a restart everybody's presence. */
+  async resumed(session: Session, afterRestart: boolean): Promise<void> {
+    const { arriving } = session;
+    if (arriving !== undefined) {
+      session.arriving = undefined;
+      await this.available(session, arriving);
+      return;
+    }
+    if (!session.available) return;
+    const owner = session.jid.bareString;
+    const roster = await this.#core.rosters.load(owner);
+    if (this.#core.sessions.get(session.jid) !== session) return this.releaseIfGone(owner);
+    if (afterRestart) {
+      this.#greet(session, roster);
+      this.#tellWhoIsGone(session, roster);
+      this.#deliverRequests(session, roster);
+    }
+    if (session.priority >= 0) await this.#offline.flush(session, () => {});
+    if (afterRestart) await this.#probeComponents(session, roster);
+  }
+
+  // The client may still take them for available: what it was told before the restart is not kept.
+  #tellWhoIsGone(session: Session, roster: Roster): void {
+    const { sessions } = this.#core;
+    for (const { state, contact } of roster.values()) {
+      if (!isWatching(state) || !isLocalUser(this.#core, Jid.fromTrusted(contact))) continue;
+      if (sessions.available(contact).length > 0) continue;
+      session.send(presence({ type: "unavailable", from: contact, to: session.jid.bareString }));
+    }
   }
 
   /** Presence of type unavailable without `to`, or the end of the session (section 4.5.2). */
   unavailable(session: Session, stanza: Element | undefined): void {
     const { jid } = session;
     const shared = new SharedPresence(stanza ?? presence({ type: "unavailable", from: jid.toString() }));
+    session.arriving = undefined;
     let told: (receiver: Jid) => boolean = () => false;
     if (session.available) {
       session.presence = undefined;
       const roster = this.#core.rosters.peek(jid.bareString);
       this.#toContacts(shared, jid, roster);
       this.#toOwnResources(shared, jid);
-      if (this.#core.sessions.get(jid) === session) session.sendText(shared.textFor(jid.toString()));
+      if (this.#core.sessions.get(jid) === session)
+        session.sendPresence(shared.textFor(jid.toString()), jid.toString());
       told = (receiver) => this.#hadBroadcast(receiver, jid, roster);
     }
     // Section 4.6.3: who had directed presence is told of the end, once.
@@ -74,6 +108,7 @@ export class Presence {
   /** Directed presence (section 4.6.3), after it was routed without an error. */
   directed(session: Session, to: Jid, available: boolean): void {
     const key = to.toString();
+    session.changed();
     if (!available) {
       session.directed.delete(key);
       return;
@@ -205,7 +240,7 @@ export class Presence {
       local = true;
       if (!session.available) continue;
       text ??= shared.textFor(contact);
-      session.sendText(text);
+      session.sendPresence(text, from.toString());
     }
     if (local) return;
     // Cheap test first: most contacts without a session are local users who are offline.
@@ -218,7 +253,9 @@ export class Presence {
     if (isLocalUser(this.#core, contact)) {
       for (const session of this.#core.sessions.of(contact.bareString)) {
         // Section 8.5.3.1: a full JID reaches its resource, available or only connected.
-        if (contact.isBare ? session.available : session.jid.equals(contact)) session.sendText(shared.textFor(to));
+        if (contact.isBare ? session.available : session.jid.equals(contact)) {
+          session.sendPresence(shared.textFor(to), from.toString());
+        }
       }
       return;
     }
@@ -231,7 +268,7 @@ export class Presence {
     for (const other of this.#core.sessions.of(from.bareString)) {
       if (!other.available) continue;
       text ??= shared.textFor(from.bareString);
-      other.sendText(text);
+      other.sendPresence(text, from.toString());
     }
   }
 

@@ -1,57 +1,258 @@
-// Messages to local users (RFC 6121 section 8.5): the rules of delivery.ts, carried out.
+// Messages (RFC 6121 section 8.5): the rules of delivery.ts carried out, with the archives (XEP-0313) and the other devices
+// (XEP-0280) of both sides.
+//
+// Whatever a message causes to be stored is written in one turn of the event loop, and so in one transaction: both archive
+// rows, the offline message or the entries of managed sessions (XEP-0198), and that its sender's stanza was handled. It
+// goes out when that is on disk. A message that stores nothing goes out at once.
 
+import { randomBytes } from "node:crypto";
 import type { Element } from "ltx";
+import type { ArchivedMessage } from "../../storage/store.ts";
+import { isArchivable } from "../archive/archivable.ts";
+import type { Archive } from "../archive/archive.ts";
+import { newStanzaId, withoutForgedIds, withStanzaId } from "../archive/stanza-id.ts";
+import type { EpochMs } from "../clock.ts";
 import { type StanzaError, stanzaError } from "../errors.ts";
 import { Jid } from "../jid.ts";
 import { Offline } from "../offline/offline.ts";
-import type { Session } from "../session/session.ts";
+import type { SessionJournal } from "../session/journal.ts";
+import type { Parcel, Session } from "../session/session.ts";
+import type { SharedDelivery } from "../session/unacked.ts";
 import { attr, messageType } from "../stanza.ts";
 import { serialize } from "../xml/serialize.ts";
+import { type CarbonDirection, carbonOf, carbonTargets, isCarbonEligible } from "./carbons.ts";
 import { type Delivery, deliverMessage } from "./delivery.ts";
-import type { Core, RouteOutcome, RouteResult } from "./routing.ts";
+import { type Core, isLocalUser, type RouteOutcome, type RouteResult } from "./routing.ts";
 
 /** Others have their turn between so many errors to the senders of what an overflowing resource had not taken. */
 const REFUSED_PER_TURN = 100;
 
+export type MessageParts = {
+  readonly offline: Offline;
+  /** Undefined: nothing is archived. */
+  readonly archive: Archive | undefined;
+  readonly journal: SessionJournal;
+};
+
+/** What has to be known before a message can be decided on in one turn. */
+type Known = {
+  readonly senderKeeps: boolean;
+  readonly recipientKeeps: boolean;
+  /** Of a local recipient. */
+  readonly exists: boolean;
+  /** The recipient's offline store takes one more. */
+  readonly room: boolean;
+};
+
+const NOTHING_KNOWN: Known = { senderKeeps: false, recipientKeeps: false, exists: true, room: true };
+
 export class Messages {
   readonly #core: Core;
   readonly #offline: Offline;
+  readonly #archive: Archive | undefined;
+  readonly #journal: SessionJournal;
 
-  constructor(core: Core, offline: Offline) {
+  constructor(core: Core, { offline, archive, journal }: MessageParts) {
     this.#core = core;
     this.#offline = offline;
+    this.#archive = archive;
+    this.#journal = journal;
   }
 
   /**
    * Delivers, stores or refuses a message to a local user.
+   * @param session the one that sent it, where it is one of this server's
    * Errors: service-unavailable. To an account that does not exist a storable message goes the way of one that was stored:
    * the sender cannot tell them apart (RFC 6121 section 8.5.1 leaves the choice).
    */
-  deliver(stanza: Element, to: Jid): RouteResult {
-    if (!to.isBare) {
-      const match = this.#core.sessions.get(to);
-      if (match !== undefined) {
-        match.sendText(serialize(stanza), stanza);
-        return undefined;
-      }
-    }
-    const delivery = this.#decide(stanza, to);
-    switch (delivery.kind) {
-      case "deliver":
-        this.#sendToAll(delivery.to, stanza);
-        return undefined;
-      case "ignore":
-        return undefined;
-      case "refuse":
-        return stanzaError("service-unavailable");
-      case "store":
-        return this.#store(stanza, to);
-    }
+  deliver(stanza: Element, from: Jid, to: Jid, session: Session | undefined): RouteResult {
+    const known = this.#find(stanza, from, to);
+    return known instanceof Promise
+      ? known.then((found) => this.#accept(stanza, from, to, session, found))
+      : this.#accept(stanza, from, to, session, known);
   }
 
   /**
+   * A local user's message to somewhere else.
+   * @param handle carries it there; it calls `accepted` in the turn in which what the message causes is written
+   */
+  send(
+    stanza: Element,
+    from: Jid,
+    to: Jid,
+    session: Session | undefined,
+    handle: (accepted: () => void) => RouteResult,
+  ): RouteResult {
+    const keeps = isLocalUser(this.#core, from) ? this.#keeps(stanza, from.bareString, to) : false;
+    const go = (senderKeeps: boolean): RouteResult => {
+      let mail: Mail | undefined;
+      let written: Promise<unknown> | undefined;
+      const outcome = handle(() => {
+        mail = new Mail(stanza, this.#core.clock.now());
+        this.#addSender(mail, from, to, senderKeeps, session, []);
+        written = this.#write(mail, session);
+        written?.catch(() => {}); // answered below
+      });
+      const finish = (refused: RouteOutcome): RouteResult => {
+        if (mail === undefined) return refused;
+        const sent = mail;
+        if (refused !== undefined) sent.cancel();
+        else if (written === undefined) sent.release();
+        else
+          return written
+            .then(() => sent.release())
+            .then(
+              () => undefined,
+              (error) => sent.fail(error),
+            );
+        return refused;
+      };
+      if (!(outcome instanceof Promise)) return finish(outcome);
+      return outcome.then(finish, (error: unknown) => {
+        mail?.cancel();
+        throw error;
+      });
+    };
+    return keeps instanceof Promise ? keeps.then(go) : go(keeps);
+  }
+
+  // ---- what has to be known
+
+  #find(stanza: Element, from: Jid, to: Jid): Known | Promise<Known> {
+    const archivable = this.#archive !== undefined && isArchivable(stanza);
+    const online = this.#core.sessions.has(to.bareString);
+    const storing = !online || this.#decide(stanza, to).kind === "store";
+    if (!archivable && !(storing && Offline.isStorable(stanza))) return NOTHING_KNOWN;
+    const senderKeeps = isLocalUser(this.#core, from) && this.#keeps(stanza, from.bareString, to);
+    const recipientKeeps = this.#keeps(stanza, to.bareString, from);
+    const exists = online || this.#core.accountExists(to.localpart as string);
+    const room = storing ? this.#offline.hasRoom(to.bareString) : true;
+    if (
+      typeof senderKeeps === "boolean" &&
+      typeof recipientKeeps === "boolean" &&
+      typeof exists === "boolean" &&
+      typeof room === "boolean"
+    ) {
+      return { senderKeeps, recipientKeeps, exists, room };
+    }
+    return Promise.all([senderKeeps, recipientKeeps, exists, room]).then(([sender, recipient, there, roomy]) => ({
+      senderKeeps: sender,
+      recipientKeeps: recipient,
+      exists: there,
+      room: roomy,
+    }));
+  }
+
+  #keeps(stanza: Element, owner: string, contact: Jid): boolean | Promise<boolean> {
+    return this.#archive !== undefined && isArchivable(stanza) && this.#archive.keeps(owner, contact);
+  }
+
+  // ---- one turn
+
+  #accept(stanza: Element, from: Jid, to: Jid, session: Session | undefined, known: Known): RouteResult {
+    const match = to.isBare ? undefined : this.#core.sessions.get(to);
+    const delivery: Delivery<Session> =
+      match === undefined ? this.#decide(stanza, to) : { kind: "deliver", to: [match] };
+    if (delivery.kind === "refuse") return stanzaError("service-unavailable");
+    if (delivery.kind === "ignore") return undefined;
+    const targets = delivery.kind === "deliver" ? delivery.to : [];
+    const storing = delivery.kind === "store" && known.exists && Offline.isStorable(stanza);
+    if (storing && !known.room) {
+      this.#offline.refused(to.bareString);
+      return storeFull();
+    }
+    const mail = new Mail(withoutForgedIds(stanza, to.bareString), this.#core.clock.now());
+    const same = from.bareString === to.bareString;
+    if (known.recipientKeeps && known.exists) this.#keep(mail, to.bareString, from);
+    const text = targets.length === 0 ? "" : serialize(mail.stanza);
+    for (const target of targets) mail.add(target, text, mail.stanza, true);
+    if (same) {
+      // What somebody writes to themselves is kept once, and copied once.
+      this.#addCopies("sent", mail.stanza, from, { mail, sender: session, recipients: targets });
+    } else {
+      this.#addCopies("received", mail.stanza, to, { mail, recipients: targets });
+      if (isLocalUser(this.#core, from)) this.#addSender(mail, from, to, known.senderKeeps, session, targets);
+    }
+    if (storing) mail.stored = this.#offline.store(to.bareString, mail.stanza, mail.at);
+    const written = this.#write(mail, session);
+    if (written === undefined) {
+      mail.release();
+      return undefined;
+    }
+    return written.then(
+      () => this.#sent(mail),
+      (error: unknown) => mail.fail(error),
+    );
+  }
+
+  async #sent(mail: Mail): Promise<RouteOutcome> {
+    if ((await mail.stored) === false) {
+      mail.cancel();
+      return storeFull();
+    }
+    // Whoever was to have it left while it was written.
+    if (!mail.release()) await this.redeliver([mail.stanza], () => {});
+    return undefined;
+  }
+
+  /** Undefined: there is nothing that has to be on disk first. */
+  #write(mail: Mail, session: Session | undefined): Promise<unknown> | undefined {
+    const counts = session?.management?.resumable === true;
+    if (!mail.journaled && mail.rows.length === 0 && mail.stored === undefined && !counts) return undefined;
+    session?.accepted();
+    const written: Promise<unknown>[] = [];
+    if (mail.rows.length > 0) written.push(this.#core.store.archive.add(mail.rows));
+    if (mail.stored !== undefined) written.push(mail.stored);
+    if (mail.journaled || counts) written.push(this.#journal.committed());
+    return written.length === 1 ? written[0] : Promise.all(written);
+  }
+
+  #keep(mail: Mail, owner: string, contact: Jid): void {
+    const id = newStanzaId();
+    mail.stanza = withStanzaId(mail.stanza, owner, id);
+    mail.rows.push((this.#archive as Archive).entry(owner, contact, mail.stanza, id, mail.at));
+  }
+
+  // The sender's side: the archive, and the copies for the sender's other devices.
+  #addSender(
+    mail: Mail,
+    from: Jid,
+    to: Jid,
+    keeps: boolean,
+    sender: Session | undefined,
+    recipients: readonly Session[],
+  ): void {
+    let copy = withoutForgedIds(mail.original, from.bareString);
+    if (keeps) {
+      const id = newStanzaId();
+      copy = withStanzaId(copy, from.bareString, id);
+      mail.rows.push((this.#archive as Archive).entry(from.bareString, to, copy, id, mail.at));
+    }
+    this.#addCopies("sent", copy, from, { mail, sender, recipients });
+  }
+
+  // XEP-0280 sections 7 and 8
+  #addCopies(
+    direction: CarbonDirection,
+    stanza: Element,
+    user: Jid,
+    { mail, sender, recipients }: { mail: Mail; sender?: Session | undefined; recipients: readonly Session[] },
+  ): void {
+    const targets = carbonTargets(this.#core.sessions.of(user.bareString), { sender, recipients });
+    if (targets.length === 0 || !isCarbonEligible(stanza, direction)) return;
+    const textFor = carbonOf(direction, stanza, user.bareString);
+    for (const target of targets) mail.add(target, textFor(target.jid.toString()), stanza, direction === "received");
+  }
+
+  #decide(stanza: Element, to: Jid): Delivery<Session> {
+    return deliverMessage(messageType(stanza), this.#core.sessions.of(to.bareString), { full: !to.isBare });
+  }
+
+  // ---- what a resource was sent that is gone
+
+  /**
    * Delivers again what a resource was sent that is gone, and never took: by the rules of a new message, but no faster
-   * than the other resources read. One to the bare JID is not repeated to them: they had theirs.
+   * than the other resources read. One to the bare JID is not repeated to them: they had theirs. It is archived already.
    * @param refused is called for each that can go nowhere else
    */
   async redeliver(
@@ -79,14 +280,29 @@ export class Messages {
         room -= serialize(message).length;
       }
       // Not waited for one by one: the store keeps them in this order, ahead of whatever comes from now on.
-      const outcome = this.deliver(message, to);
-      const settle = (error: RouteOutcome): void => {
-        if (error !== undefined) refused(message, error);
-      };
-      if (outcome instanceof Promise) settling.push(outcome.then(settle));
-      else settle(outcome);
+      settling.push(
+        this.#deliverAgain(message, to).then((error) => {
+          if (error !== undefined) refused(message, error);
+        }),
+      );
     }
     await Promise.all(settling);
+  }
+
+  async #deliverAgain(message: Element, to: Jid): Promise<RouteOutcome> {
+    const mail = new Mail(message, this.#core.clock.now());
+    const takers = this.#takers(message, to);
+    if (takers.length > 0) {
+      const text = serialize(message);
+      for (const taker of takers) mail.add(taker, text, message, true);
+    } else {
+      if (this.#decide(message, to).kind === "refuse") return stanzaError("service-unavailable");
+      if (!this.#isForStore(message, to)) return undefined;
+      if (!(await this.#core.accountExists(to.localpart as string))) return undefined;
+      mail.stored = this.#offline.store(to.bareString, message, mail.at);
+    }
+    await this.#write(mail, undefined);
+    return this.#sent(mail);
   }
 
   #takers(message: Element, to: Jid): readonly Session[] {
@@ -96,32 +312,78 @@ export class Messages {
     return delivery.kind === "deliver" ? delivery.to : [];
   }
 
-  #decide(stanza: Element, to: Jid): Delivery<Session> {
-    return deliverMessage(messageType(stanza), this.#core.sessions.of(to.bareString), { full: !to.isBare });
-  }
-
   #isForStore(stanza: Element, to: Jid): boolean {
     return this.#decide(stanza, to).kind === "store" && Offline.isStorable(stanza);
   }
 
-  #sendToAll(sessions: readonly Session[], stanza: Element): void {
-    const text = serialize(stanza);
-    for (const session of sessions) session.sendText(text, stanza);
-  }
-
-  async #store(stanza: Element, to: Jid): Promise<RouteOutcome> {
-    if (!Offline.isStorable(stanza)) return undefined;
-    const { sessions } = this.#core;
-    if (!sessions.has(to.bareString)) {
-      if (!(await this.#core.accountExists(to.localpart as string))) return undefined;
-      const delivery = this.#decide(stanza, to); // a resource may have become available meanwhile
+  /**
+   * What a managed session ended without its client's having acknowledged, and no other device has: to the account's
+   * other devices, else to the offline store, whatever its quota, for it was accepted. All is written in the turn of the
+   * call, with the end of the session. Source: XEP-0198 section 4, RFC 6121 section 8.5.3.2.1.
+   * @param messages the originals, oldest first, each with the time when it was accepted
+   */
+  resettle(account: string, messages: readonly { readonly stanza: Element; readonly at: EpochMs }[]): Promise<void> {
+    const written: Promise<unknown>[] = [];
+    for (const { stanza, at } of messages) {
+      const delivery = deliverMessage(messageType(stanza), this.#core.sessions.of(account), { full: false });
       if (delivery.kind === "deliver") {
-        this.#sendToAll(delivery.to, stanza);
-        return undefined;
+        const mail = new Mail(this.#offline.delayed(stanza, at), at);
+        const text = serialize(mail.stanza);
+        for (const target of delivery.to) mail.add(target, text, mail.stanza, true);
+        written.push(Promise.resolve(this.#write(mail, undefined)).then(() => this.#sent(mail)));
+      } else if (delivery.kind === "store" && Offline.isStorable(stanza)) {
+        written.push(this.#offline.store(account, stanza, at, Number.POSITIVE_INFINITY));
       }
     }
-    const stored = await this.#offline.store(to.bareString, stanza);
-    return stored ? undefined : storeFull();
+    return Promise.all(written).then(() => undefined);
+  }
+}
+
+/** One message on its way: what is written of it, and to whom it goes when that is on disk. */
+class Mail {
+  /** As its sender sent it. */
+  readonly original: Element;
+  /** As its recipient gets it. */
+  stanza: Element;
+  readonly at: EpochMs;
+  readonly rows: ArchivedMessage[] = [];
+  /** Resolves with whether the offline store took it. */
+  stored: Promise<boolean> | undefined;
+  /** Sessions that keep it on disk are among those that it goes to. */
+  journaled = false;
+  readonly #parcels: { readonly parcel: Parcel; readonly wanted: boolean }[] = [];
+  #wanted: SharedDelivery | undefined;
+
+  constructor(stanza: Element, at: EpochMs) {
+    this.original = stanza;
+    this.stanza = stanza;
+    this.at = at;
+  }
+
+  /** @param wanted the recipient must have it, by this session or by another one */
+  add(session: Session, text: string, message: Element, wanted: boolean): void {
+    if (session.management !== undefined) this.journaled = true;
+    if (wanted) this.#wanted ??= { id: randomBytes(9).toString("base64url"), holders: [], arrived: false };
+    this.#parcels.push({ parcel: session.hold(text, message, this.at, wanted ? this.#wanted : undefined), wanted });
+  }
+
+  /** False: nobody who was to have it was there any more. */
+  release(): boolean {
+    let taken = this.#wanted === undefined;
+    for (const { parcel, wanted } of this.#parcels) {
+      const took = parcel.release();
+      if (wanted && took) taken = true;
+    }
+    return taken;
+  }
+
+  cancel(): void {
+    for (const { parcel } of this.#parcels) parcel.cancel();
+  }
+
+  fail(error: unknown): never {
+    this.cancel();
+    throw error;
   }
 }
 

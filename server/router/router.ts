@@ -1,8 +1,9 @@
 // The one path of a stanza (RFC 6120 section 10, RFC 6121 section 8): check, then the server itself, a local user, the
 // gateway, or nowhere.
 
-import type { Element } from "ltx";
+import { type Element, parse } from "ltx";
 import { StoreLimitError, StoreWriteError } from "../../storage/store.ts";
+import type { EpochMs } from "../clock.ts";
 import { type StanzaError, StreamError, stanzaError } from "../errors.ts";
 import { Jid } from "../jid.ts";
 import { NS } from "../namespaces.ts";
@@ -19,6 +20,7 @@ import {
   mayAnswerWithError,
   presenceType,
 } from "../stanza.ts";
+import { originalOf } from "./carbons.ts";
 import { DispatchTable, type IqTarget, type IqType, iqFault, payloadOf } from "./dispatch.ts";
 import type { Messages } from "./messages.ts";
 import { type Core, isLocalUser, type RouteOutcome, type RouteResult } from "./routing.ts";
@@ -90,6 +92,34 @@ export class Router {
     await Promise.all(answers);
   }
 
+  /**
+   * What a managed session ended without its client's having acknowledged: messages go where `resettle` puts them, and
+   * who asked something is told. Call it in the turn in which the session ends. Source: XEP-0198 section 4.
+   */
+  async unacknowledged(session: Session): Promise<void> {
+    const { management, jid } = session;
+    if (management === undefined) return;
+    management.leaveDeliveries();
+    const messages: { stanza: Element; at: EpochMs }[] = [];
+    const answers: RouteResult[] = [];
+    for (const { text, at, delivery } of management.remains()) {
+      if (delivery !== undefined) {
+        // Another device has it, or still may.
+        if (delivery.arrived || delivery.holders.length > 0) continue;
+        delivery.arrived = true;
+        messages.push({ stanza: originalOf(parse(text) as Element), at });
+      } else if (text.startsWith("<iq")) answers.push(this.#refuse(parse(text) as Element, jid));
+    }
+    await Promise.all([this.#messages.resettle(jid.bareString, messages), ...answers]);
+  }
+
+  #refuse(iq: Element, to: Jid): RouteResult {
+    const type = attr(iq, "type");
+    const from = attr(iq, "from");
+    if ((type !== "get" && type !== "set") || from === undefined || !from.includes("@")) return undefined;
+    return this.route(errorReply(iq, stanzaError("service-unavailable")), to);
+  }
+
   /** Routes a stanza whose `from` is true. */
   route(stanza: Element, from: Jid, session?: Session): RouteResult {
     // RFC 6120 section 4.8.3
@@ -106,7 +136,7 @@ export class Router {
     }
     switch (stanza.name) {
       case "message":
-        return this.#message(stanza, from, to ?? from.bare());
+        return this.#message(stanza, from, to ?? from.bare(), session);
       case "presence":
         return this.#routePresence(stanza, from, to, session);
       default:
@@ -114,18 +144,18 @@ export class Router {
     }
   }
 
-  #message(stanza: Element, from: Jid, to: Jid): RouteResult {
-    if (isLocalUser(this.#core, to)) return this.#messages.deliver(stanza, to);
-    return this.#elsewhere(stanza, from, to);
+  #message(stanza: Element, from: Jid, to: Jid, session: Session | undefined): RouteResult {
+    if (isLocalUser(this.#core, to)) return this.#messages.deliver(stanza, from, to, session);
+    return this.#messages.send(stanza, from, to, session, (accepted) => this.#elsewhere(stanza, from, to, accepted));
   }
 
   // What is no local user: the server itself, a gateway domain, or a domain that nobody here can reach.
-  #elsewhere(stanza: Element, from: Jid, to: Jid): RouteResult {
+  #elsewhere(stanza: Element, from: Jid, to: Jid, accepted: () => void = () => {}): RouteResult {
     if (to.domainpart === this.#core.domain.domainpart) {
       return stanza.name === "presence" ? undefined : stanzaError("service-unavailable");
     }
     const component = this.#core.component(to.domainpart);
-    if (component !== undefined) return component.handle(stanza, from, to);
+    if (component !== undefined) return component.handle(stanza, from, to, accepted);
     return stanzaError("remote-server-not-found", `${to.domainpart} cannot be reached from here`);
   }
 

@@ -19,8 +19,12 @@ export type RouteResult = RouteOutcome | Promise<RouteOutcome>;
 
 /** A part of this process that owns other domains than the server's: the gateway. */
 export interface Component {
-  /** Any stanza to one of its domains, `from` stamped. */
-  handle(stanza: Element, from: Jid, to: Jid): RouteResult;
+  /**
+   * Any stanza to one of its domains, `from` stamped.
+   * @param accepted to be called in the turn in which what a message causes is written, so that its sender's side is
+   *   written with it
+   */
+  handle(stanza: Element, from: Jid, to: Jid, accepted?: () => void): RouteResult;
   /** A user's new available resource wants the presence of a contact there (RFC 6121 section 4.3). */
   probe(user: Jid, contact: Jid, session: Session): void | Promise<void>;
   /** For disco#items of the server. */

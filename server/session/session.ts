@@ -1,58 +1,168 @@
 // A bound resource (RFC 6120 section 7): its address, what it last said of its presence, and its way out to the client.
+// With stream management (XEP-0198) it outlives its connection, and a restart of the server.
 
-import type { Element } from "ltx";
+import { type Element, parse } from "ltx";
+import type { SessionChange } from "../../storage/store.ts";
+import type { EpochMs } from "../clock.ts";
 import { StreamError } from "../errors.ts";
 import { Jid } from "../jid.ts";
-import { attr, withAttrs } from "../stanza.ts";
-import type { StreamSession } from "../stream/stream.ts";
+import { attr, message as messageStanza, presencePriority, withAttrs } from "../stanza.ts";
+import type { SessionEnd, StreamSession } from "../stream/stream.ts";
 import { serialize } from "../xml/serialize.ts";
+import { type ClientState, DeferredStanzas, type Importance, importance } from "./client-state.ts";
+import type { SessionJournal } from "./journal.ts";
+import type { StreamManagement } from "./management.ts";
+import type { QueueLimits, SharedDelivery } from "./unacked.ts";
 
 /** Where a session's stanzas go: its stream. */
 export interface Outbox {
   /** The stream's id, for the log. */
   readonly id: string;
   readonly lang: string | undefined;
+  readonly open: boolean;
   sendText(text: string, message?: Element): void;
+  /** What is no stanza, and not counted. */
+  sendNonza(text: string): void;
   drained(): Promise<void>;
   close(error?: StreamError): void;
 }
 
-/** What the session hands on: each stanza, stamped; and its end. */
+/** What the session hands on: each stanza, stamped; other elements; and its end. */
 export type SessionOwner = {
+  readonly journal: SessionJournal;
+  /** What may be kept of presence and chat states for a client that is inactive. */
+  readonly deferred: QueueLimits;
+  now(): EpochMs;
   route(stanza: Element, session: Session): void | Promise<void>;
-  ended(session: Session): void;
+  /** A top-level element in a namespace of its own. False: nobody knows it. */
+  nonza(element: Element, session: Session): boolean | Promise<boolean>;
+  /** The connection is gone, or the session was closed without one. */
+  ended(session: Session, end: SessionEnd): void;
 };
+
+/** A message on its way to one client. Nobody sees it before what belongs to it is on disk. */
+export interface Parcel {
+  /** False: the connection is gone, and the message must find another way. */
+  release(): boolean;
+  /** It was refused after all. */
+  cancel(): void;
+}
+
+/** Of a session, for the time after a restart. */
+export type SessionState = {
+  readonly resumable: boolean;
+  readonly maxSeconds: number;
+  readonly interested: boolean;
+  readonly carbons: boolean;
+  readonly flexibleOffline: boolean;
+  readonly presence?: string;
+  readonly arriving?: string;
+  readonly directed: readonly string[];
+  /** When the connection was lost; left out: it was there. */
+  readonly detachedAt?: EpochMs;
+  readonly sentBeforeRestart?: number;
+};
+
+/** The newest of such a kind is sent when the client wants it. */
+const DEFERRED: Parcel = { release: () => true, cancel() {} };
 
 export class Session implements StreamSession {
   readonly jid: Jid;
-  /** The last presence without `to` that was available, stamped; undefined: not an available resource. */
-  presence: Element | undefined;
   priority = 0;
-  /** It asked for the roster, so it gets roster pushes (RFC 6121 section 2.2). */
-  interested = false;
+  /** It asked what waits for it, and wants nothing of it unasked (XEP-0013 section 2). */
+  flexibleOffline = false;
   /** Entities outside the roster's `from` that have this resource's available presence (RFC 6121 section 4.6). */
   readonly directed = new Map<string, Jid>();
-  readonly #outbox: Outbox;
+  #presence: Element | undefined;
+  #arriving: Element | undefined;
+  #interested = false;
+  #carbons = false;
+  #outbox: Outbox | undefined;
+  #stream: string;
+  #management: StreamManagement | undefined;
+  #detachedAt: EpochMs | undefined;
+  #ending = false;
+  /** Undefined until the client was inactive or away for the first time. */
+  #deferred: DeferredStanzas | undefined;
+  /** The stanza at hand is counted already. */
+  #counted = true;
+  #handling: Promise<unknown> | undefined;
   readonly #owner: SessionOwner;
 
-  constructor(jid: Jid, outbox: Outbox, owner: SessionOwner) {
+  /** @param outbox undefined: it is taken over from before a restart, and has no connection yet */
+  constructor(jid: Jid, outbox: Outbox | undefined, owner: SessionOwner) {
     this.jid = jid;
     this.#outbox = outbox;
+    this.#stream = outbox?.id ?? "";
     this.#owner = owner;
   }
 
-  /** The id of its stream, for the log. */
+  /** The id of its stream, or of its last one, for the log. */
   get stream(): string {
-    return this.#outbox.id;
+    return this.#stream;
   }
 
   get available(): boolean {
-    return this.presence !== undefined;
+    return this.#presence !== undefined;
   }
 
+  /** The last presence without `to` that was available, stamped; undefined: not an available resource. */
+  get presence(): Element | undefined {
+    return this.#presence;
+  }
+
+  set presence(presence: Element | undefined) {
+    this.#presence = presence;
+    this.changed();
+  }
+
+  /** Available presence of a client whose connection was lost before it had the messages that waited for it. */
+  get arriving(): Element | undefined {
+    return this.#arriving;
+  }
+
+  set arriving(presence: Element | undefined) {
+    if (this.#arriving === presence) return;
+    this.#arriving = presence;
+    this.changed();
+  }
+
+  /** It asked for the roster, so it gets roster pushes (RFC 6121 section 2.2). */
+  get interested(): boolean {
+    return this.#interested;
+  }
+
+  set interested(interested: boolean) {
+    this.#interested = interested;
+    this.changed();
+  }
+
+  /** It asked for copies of the account's other messages (XEP-0280). */
+  get carbons(): boolean {
+    return this.#carbons;
+  }
+
+  set carbons(carbons: boolean) {
+    this.#carbons = carbons;
+    this.changed();
+  }
+
+  /** Undefined: the client has not enabled it. */
+  get management(): StreamManagement | undefined {
+    return this.#management;
+  }
+
+  /** Its connection is gone, and the client may come back. */
+  get detached(): boolean {
+    return this.#outbox === undefined;
+  }
+
+  // ---- what the client sends
+
   /** RFC 6120 section 8.1.2.1: `from` is stamped, and a false one ends the stream. */
-  receive(stanza: Element): void | Promise<void> {
-    const from = attr(stanza, "from");
+  receive(element: Element): void | Promise<void> {
+    if (attr(element, "xmlns") !== undefined) return this.#receiveNonza(element);
+    const from = attr(element, "from");
     if (from !== undefined && from !== this.jid.toString()) {
       const parsed = Jid.parse(from);
       if (!parsed.ok || !(parsed.value.equals(this.jid) || parsed.value.equals(this.jid.bare()))) {
@@ -61,33 +171,277 @@ export class Session implements StreamSession {
     }
     const changes: Record<string, string> = { from: this.jid.toString() };
     // RFC 6120 section 8.1.5: a stanza inherits the language of its stream
-    if (this.#outbox.lang !== undefined && attr(stanza, "xml:lang") === undefined)
-      changes["xml:lang"] = this.#outbox.lang;
-    return this.#owner.route(withAttrs(stanza, changes), this);
+    const lang = this.#outbox?.lang;
+    if (lang !== undefined && attr(element, "xml:lang") === undefined) changes["xml:lang"] = lang;
+    const stanza = withAttrs(element, changes);
+    return this.#management === undefined ? this.#owner.route(stanza, this) : this.#receiveCounted(stanza);
   }
 
+  #receiveNonza(element: Element): void | Promise<void> {
+    const known = this.#owner.nonza(element, this);
+    // RFC 6120 section 4.9.3.24, and the router's refusal of stanzas in other namespaces
+    const check = (handled: boolean): void | Promise<void> => {
+      if (!handled) return this.#owner.route(element, this);
+    };
+    return known instanceof Promise ? known.then(check) : check(known);
+  }
+
+  #receiveCounted(stanza: Element): void | Promise<void> {
+    this.#counted = false;
+    const outcome = this.#owner.route(stanza, this);
+    if (!(outcome instanceof Promise)) {
+      this.#count(false);
+      return undefined;
+    }
+    const handling = outcome.then(() => this.#count(false));
+    this.#handling = handling;
+    return handling;
+  }
+
+  #count(storing: boolean): void {
+    if (this.#counted) return;
+    this.#counted = true;
+    this.#management?.handled(storing);
+  }
+
+  /** What the stanza at hand causes is being written in this turn: that it was handled goes to disk with it. */
+  accepted(): void {
+    this.#count(true);
+  }
+
+  /** `<a/>`: it is not in order with anything, and something may wait for it. Throws StreamError. */
+  acknowledged(element: Element): void {
+    this.#receiveNonza(element);
+  }
+
+  /** Resolves when the stanza at hand, if there is one, was handled. */
+  async settled(): Promise<void> {
+    await this.#handling?.catch(() => {});
+  }
+
+  // ---- what goes to the client
+
   send(stanza: Element): void {
-    this.#outbox.sendText(serialize(stanza));
+    if (!this.#isDeferred(stanza, () => serialize(stanza))) this.#write(serialize(stanza), stanza.name !== "presence");
+  }
+
+  /** Available or unavailable presence that was serialized once for several recipients. */
+  sendPresence(text: string, from: string): void {
+    if (this.#deferred === undefined || !this.#defer("presence", text, from)) this.#write(text, false);
+  }
+
+  #isDeferred(stanza: Element, text: () => string): boolean {
+    if (this.#deferred === undefined || this.#deferred.state === "active") return false;
+    const { from = "", to = "" } = stanza.attrs as Record<string, string | undefined>;
+    const kind = importance(stanza);
+    return this.#defer(kind, text(), kind === "presence" ? from : `${from} ${to}`);
+  }
+
+  // XEP-0352 section 3.2
+  #defer(kind: Importance, text: string, key: string): boolean {
+    const deferred = this.#deferred as DeferredStanzas;
+    const first = deferred.offer(kind, text, key);
+    for (const before of first ?? []) this.#write(before, false);
+    // What cannot be kept must not be left out: only a new session tells the client everything.
+    if (!deferred.complete) queueMicrotask(() => this.#overflow());
+    return first === undefined;
+  }
+
+  /** What the client says of itself: whether anybody looks at it (XEP-0352 section 4). */
+  setActive(active: boolean): void {
+    if (this.#deferred === undefined && active) return;
+    this.#become(active ? "active" : "inactive");
+  }
+
+  #become(state: ClientState): void {
+    this.#deferred ??= new DeferredStanzas(this.#owner.deferred);
+    for (const text of this.#deferred.become(state)) this.#write(text, false);
+  }
+
+  #write(text: string, journaled: boolean): void {
+    if (this.#management === undefined) this.#outbox?.sendText(text);
+    else this.#queue(text, this.#owner.now(), { journaled, held: false });
   }
 
   /**
-   * A stanza that was serialized once for several recipients.
-   * @param message the stanza, where the end of the connection must not lose it (Router.undelivered)
+   * A message that depends on nothing's being on disk.
+   * @param message what it says; of a copy, the original
+   * @param again the end of the connection must not lose it (Router.undelivered)
    */
-  sendText(text: string, message?: Element): void {
-    this.#outbox.sendText(text, message);
+  sendMessage(text: string, message: Element, again: boolean): void {
+    if (this.#isDeferred(message, () => text)) return;
+    if (this.#management === undefined) this.#outbox?.sendText(text, again ? message : undefined);
+    else this.#queue(text, this.#owner.now(), { journaled: true, held: false });
   }
 
-  /** Resolves when the client's side has taken what was sent so far, or the connection is gone: for who has much to send. */
-  drained(): Promise<void> {
-    return this.#outbox.drained();
+  /**
+   * A message that waits for the disk. Of a managed session it is written with this turn's commit, and goes out after
+   * it in the order of the calls; what is sent to the session meanwhile stays behind it.
+   * @param delivery undefined: it need not go elsewhere when this session ends without having acknowledged it
+   */
+  hold(text: string, message: Element, at: EpochMs, delivery: SharedDelivery | undefined): Parcel {
+    if (this.#isDeferred(message, () => text)) return DEFERRED;
+    const management = this.#management;
+    if (management === undefined) {
+      const again = delivery === undefined ? undefined : message;
+      return {
+        release: () => {
+          if (this.#outbox === undefined || !this.#outbox.open) return false;
+          if (delivery !== undefined) delivery.arrived = true;
+          this.#outbox.sendText(text, again);
+          return true;
+        },
+        cancel() {},
+      };
+    }
+    const entry = this.#queue(text, at, { journaled: true, held: true, delivery });
+    return {
+      release: () => {
+        management.release(entry);
+        return true;
+      },
+      cancel: () => management.cancel(entry, this.#filler()),
+    };
+  }
+
+  #filler(): string {
+    return serialize(messageStanza({ from: this.jid.domainpart, to: this.jid.toString(), type: "headline" }));
+  }
+
+  #queue(
+    text: string,
+    at: EpochMs,
+    { journaled, held, delivery }: { journaled: boolean; held: boolean; delivery?: SharedDelivery | undefined },
+  ) {
+    const management = this.#management as StreamManagement;
+    const entry = management.push({ text, at, journaled, held, delivery });
+    // Not at once: who sends is in the middle of something.
+    if (management.full && !this.#ending) queueMicrotask(() => this.#overflow());
+    return entry;
+  }
+
+  #overflow(): void {
+    if (this.#ending) return;
+    this.close(new StreamError("policy-violation", "too much is unacknowledged (streamManagement.queueStanzas)"));
+  }
+
+  sendNonza(element: Element): void {
+    this.#outbox?.sendNonza(serialize(element));
+  }
+
+  /**
+   * Resolves when the client's side has taken so much of what was sent that more can follow, or the connection is gone:
+   * for who has much to send.
+   */
+  async drained(): Promise<void> {
+    await this.#outbox?.drained();
+    await this.#management?.room();
+  }
+
+  // ---- its connection
+
+  /** Stream management begins: from here on stanzas are counted (XEP-0198 section 3). */
+  manage(management: StreamManagement): void {
+    this.#management = management;
+    if (this.#outbox !== undefined) this.#wire(this.#outbox);
+  }
+
+  /** The client is back, on another stream. */
+  attach(outbox: Outbox): void {
+    this.#outbox = outbox;
+    this.#stream = outbox.id;
+    this.#detachedAt = undefined;
+    this.#wire(outbox);
+    this.#become("active"); // XEP-0352 section 5.2
+    this.changed();
+  }
+
+  #wire(outbox: Outbox): void {
+    this.#management?.attach({
+      stanza: (text) => outbox.sendText(text),
+      nonza: (text) => outbox.sendNonza(text),
+      overdue: () => outbox.close(new StreamError("connection-timeout", "no acknowledgement came for too long")),
+    });
+  }
+
+  /** The connection is gone for now. */
+  detach(): void {
+    this.#outbox = undefined;
+    this.#detachedAt = this.#owner.now();
+    this.#management?.detach();
+    this.#become("detached");
+    this.changed();
   }
 
   close(error?: StreamError): void {
-    this.#outbox.close(error);
+    if (this.#outbox !== undefined) this.#outbox.close(error);
+    else this.ended(error ?? "closed");
   }
 
-  ended(): void {
-    this.#owner.ended(this);
+  ended(end: SessionEnd): void {
+    if (this.#ending) return;
+    this.#owner.ended(this, end);
+  }
+
+  /** It ends for good: nothing is sent or saved any more. */
+  finish(): void {
+    this.#ending = true;
+    this.#outbox = undefined;
+    this.#management?.detach();
+    this.#owner.journal.forget(this);
+  }
+
+  // ---- over a restart
+
+  /** Something that is kept over a restart has changed. */
+  changed(): void {
+    if (this.#management !== undefined && !this.#ending) this.#owner.journal.touch(this);
+  }
+
+  save(): SessionChange {
+    const { id, inbound } = this.#management as StreamManagement;
+    const save = {
+      id,
+      owner: this.jid.bareString,
+      resourcepart: this.jid.resourcepart ?? "",
+      state: JSON.stringify(this.#state(this.#management as StreamManagement)),
+      inbound,
+      savedAt: this.#owner.now(),
+    };
+    return { id, save };
+  }
+
+  #state({ resumable, maxSeconds, sentBeforeRestart }: StreamManagement): SessionState {
+    return {
+      resumable,
+      maxSeconds,
+      interested: this.#interested,
+      carbons: this.#carbons,
+      flexibleOffline: this.flexibleOffline,
+      directed: [...this.directed.keys()],
+      ...(this.#presence === undefined ? {} : { presence: serialize(this.#presence) }),
+      ...(this.#arriving === undefined ? {} : { arriving: serialize(this.#arriving) }),
+      ...(this.#detachedAt === undefined ? {} : { detachedAt: this.#detachedAt }),
+      ...(sentBeforeRestart === undefined ? {} : { sentBeforeRestart }),
+    };
+  }
+
+  /** What it was before the restart. */
+  restore(state: SessionState, management: StreamManagement, now: EpochMs): void {
+    this.#management = management;
+    this.#interested = state.interested;
+    this.#carbons = state.carbons;
+    this.flexibleOffline = state.flexibleOffline;
+    this.#detachedAt = state.detachedAt ?? now;
+    this.#become("detached");
+    for (const key of state.directed) this.directed.set(key, Jid.fromTrusted(key));
+    if (state.arriving !== undefined) this.#arriving = parse(state.arriving) as Element;
+    if (state.presence === undefined) return;
+    this.#presence = parse(state.presence) as Element;
+    this.priority = presencePriority(this.#presence);
+  }
+
+  get detachedAt(): EpochMs | undefined {
+    return this.#detachedAt;
   }
 }

@@ -25,17 +25,23 @@ export class Sessions {
     const { bareString, resourcepart = "" } = session.jid;
     const old = this.#byAccount.get(bareString)?.get(resourcepart);
     old?.close(new StreamError("conflict", "the same resource was bound by another stream"));
+    // Those that wait for clients which may never come back make room for one that is here.
+    if (this.#isFull(bareString)) longestDetached(this.of(bareString))?.close();
     let account = this.#byAccount.get(bareString);
     if (account === undefined) {
       account = new Map();
       this.#byAccount.set(bareString, account);
     }
-    if (account.size >= this.#perAccount) {
+    if (this.#isFull(bareString)) {
       return stanzaError("resource-constraint", `limits.sessionsPerAccount is ${this.#perAccount}`);
     }
     account.set(resourcepart, session);
     this.#count += 1;
     return undefined;
+  }
+
+  #isFull(bare: string): boolean {
+    return (this.#byAccount.get(bare)?.size ?? 0) >= this.#perAccount;
   }
 
   /** False if it was not there (any more). */
@@ -72,6 +78,12 @@ export class Sessions {
   *all(): Iterable<Session> {
     for (const account of this.#byAccount.values()) yield* account.values();
   }
+}
+
+function longestDetached(sessions: Iterable<Session>): Session | undefined {
+  const since = ({ detachedAt = Number.POSITIVE_INFINITY }: Session): number => detachedAt;
+  const longest = [...sessions].sort((a, b) => since(a) - since(b))[0];
+  return longest?.detached ? longest : undefined;
 }
 
 const NONE: readonly Session[] = [];

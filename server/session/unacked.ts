@@ -1,4 +1,4 @@
-// The outbound half of stream management (XEP-0198 1.6.1 sections 4 and 5): stanzas that the client has not acknowledged.
+// The outbound half of stream management (XEP-0198 1.6.3 sections 4 and 5): stanzas that the client has not acknowledged.
 
 import type { EpochMs } from "../clock.ts";
 
@@ -7,37 +7,47 @@ const MODULUS = 2 ** 32;
 /** A message that was given to one or more sessions of an account; it has arrived once one of them acknowledged it. */
 export type SharedDelivery = {
   readonly id: string;
-  /** Sessions that still hold it unacknowledged. */
-  holders: number;
+  /** The managed sessions that still hold it unacknowledged, and where in their queues. */
+  holders: { readonly session: string; readonly sequence: number }[];
   arrived: boolean;
 };
 
 export type UnackedEntry = {
-  /** Position among all stanzas sent, from 1; not reduced by the modulus. */
-  readonly sequence: number;
-  readonly text: string;
+  /** Position among all stanzas sent, from 1; not reduced by the modulus. Changes with a resumption after a restart only. */
+  sequence: number;
+  text: string;
   readonly at: EpochMs;
-  /** Undefined: of a kind that is not kept for another session (presence, iq). */
+  /** Undefined: nobody else need have it when this session ends (presence, iq, copies of one's own messages). */
   readonly delivery: SharedDelivery | undefined;
+  /** It is also on disk. */
+  readonly journaled: boolean;
+  /** It waits for what it depends on to be on disk, and all that is behind it waits, too. */
+  held: boolean;
 };
+
+export type NewEntry = Pick<UnackedEntry, "text" | "at" | "delivery" | "journaled" | "held">;
+
+export type QueueLimits = { readonly maxStanzas: number; readonly maxBytes: number };
 
 /** Sent and unacknowledged stanzas, oldest first, with a bound on their number and size. */
 export class UnackedQueue {
-  readonly #maxStanzas: number;
-  readonly #maxBytes: number;
+  readonly #limits: QueueLimits;
   #entries: UnackedEntry[] = [];
   #first = 0; // index of the oldest in #entries; those before it are acknowledged
-  #sent = 0;
+  #sent: number;
   #bytes = 0;
 
-  constructor(limits: { readonly maxStanzas: number; readonly maxBytes: number }, sent = 0) {
-    this.#maxStanzas = limits.maxStanzas;
-    this.#maxBytes = limits.maxBytes;
+  constructor(limits: QueueLimits, sent = 0) {
+    this.#limits = limits;
     this.#sent = sent;
   }
 
   get length(): number {
     return this.#entries.length - this.#first;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** How many were ever sent. */
@@ -47,28 +57,44 @@ export class UnackedQueue {
 
   /** The bound is exceeded: this session must end. */
   get full(): boolean {
-    return this.length > this.#maxStanzas || this.#bytes > this.#maxBytes;
+    return this.length > this.#limits.maxStanzas || this.#bytes > this.#limits.maxBytes;
   }
 
-  push(text: string, at: EpochMs, delivery: SharedDelivery | undefined): UnackedEntry {
+  push(stanza: NewEntry): UnackedEntry {
     this.#sent += 1;
-    this.#bytes += text.length;
-    const entry = { sequence: this.#sent, text, at, delivery };
+    this.#bytes += stanza.text.length;
+    const { text, at, delivery, journaled, held } = stanza;
+    const entry = { sequence: this.#sent, text, at, delivery, journaled, held };
     this.#entries.push(entry);
     return entry;
+  }
+
+  /** Entries of another queue, numbered anew behind all that was sent. */
+  adopt(entries: readonly UnackedEntry[]): void {
+    for (const entry of entries) {
+      this.#sent += 1;
+      this.#bytes += entry.text.length;
+      entry.sequence = this.#sent;
+      this.#entries.push(entry);
+    }
+  }
+
+  /** Another stanza takes the place of one that was not sent yet. */
+  replace(entry: UnackedEntry, text: string): void {
+    this.#bytes += text.length - entry.text.length;
+    entry.text = text;
   }
 
   /**
    * Takes an `h` of the client's.
    * @param h modulo 2^32
-   * @returns what it acknowledges, oldest first; undefined if more than was sent (section 4: handled-count-too-high)
+   * @returns what it acknowledges, oldest first; undefined if more than was sent (section 4: handled-count-too-high), or
+   *   less than was acknowledged before
    */
   acknowledge(h: number): readonly UnackedEntry[] | undefined {
     const oldest = this.#sent - this.length; // acknowledged before
-    // The only number in [oldest, oldest + 2^32) that is h modulo 2^32.
-    const upTo = oldest + ((((h - oldest) % MODULUS) + MODULUS) % MODULUS);
-    if (upTo > this.#sent) return undefined;
-    const count = upTo - oldest;
+    const count = ahead(h, oldest);
+    if (count < 0 || count > this.length) return undefined;
     const acknowledged = this.#entries.slice(this.#first, this.#first + count);
     for (const { text } of acknowledged) this.#bytes -= text.length;
     this.#first += count;
@@ -86,20 +112,12 @@ export class UnackedQueue {
   entries(): readonly UnackedEntry[] {
     return this.#entries.slice(this.#first);
   }
+}
 
-  /**
-   * After a restart: the client has taken `h` stanzas, some of which were never written down here. What it has not is
-   * numbered anew behind them.
-   */
-  static restored(
-    limits: { readonly maxStanzas: number; readonly maxBytes: number },
-    h: number,
-    unacked: readonly Omit<UnackedEntry, "sequence">[],
-  ): UnackedQueue {
-    const queue = new UnackedQueue(limits, h);
-    for (const { text, at, delivery } of unacked) queue.push(text, at, delivery);
-    return queue;
-  }
+/** How far a counter modulo 2^32 is ahead of a whole number; negative: behind it. */
+export function ahead(h: number, of: number): number {
+  const distance = (((h - of) % MODULUS) + MODULUS) % MODULUS;
+  return distance < MODULUS / 2 ? distance : distance - MODULUS;
 }
 
 /** A counter as it is written: modulo 2^32 (XEP-0198 section 4). */

@@ -12,7 +12,7 @@ import type { Logger } from "../log.ts";
 import type { Counters } from "../metrics/counters.ts";
 import { NS } from "../namespaces.ts";
 import type { SaslContext, SaslOffer, SaslServer } from "../sasl/mechanism.ts";
-import { attr, child, errorReply, iqReply, namespaceOf, result, textOf } from "../stanza.ts";
+import { attr, child, errorReply, iqReply, managementFailed, namespaceOf, result, textOf } from "../stanza.ts";
 import type { Transport } from "../transport/transport.ts";
 import { type StreamHeader, XmlStreamParser } from "../xml/parser.ts";
 import { serialize } from "../xml/serialize.ts";
@@ -22,13 +22,19 @@ import { boundFeatures, featuresElement, limitsFeature, saslFeatures, tlsFeature
 import { type Framing, tcpFraming } from "./framing.ts";
 import { Inbox } from "./inbox.ts";
 
+/** How a session's stream ended: by the client's closing it, by the loss of the connection, or with an error. */
+export type SessionEnd = "closed" | "broken" | StreamError;
+
 /** The bound resource as its stream sees it. */
 export interface StreamSession {
   readonly jid: Jid;
-  /** One stanza from the client, complete and unstamped. A promise holds back the stanzas behind it. */
-  receive(stanza: Element): void | Promise<void>;
-  /** The stream is over, for whatever reason. Called once. */
-  ended(): void;
+  /** One element from the client, complete and unstamped. A promise holds back those behind it. */
+  receive(element: Element): void | Promise<void>;
+  send(stanza: Element): void;
+  /** An `<a/>` of stream management, at once: what is being handled may wait for it. Throws StreamError. */
+  acknowledged(element: Element): void;
+  /** The stream is over, for whatever reason. Called once a stream. */
+  ended(end: SessionEnd): void;
 }
 
 export type StreamOwner = {
@@ -43,10 +49,20 @@ export type StreamOwner = {
   readonly sasl: SaslServer;
   secureContext(): SecureContext;
   accountExists(localpart: string): Promise<boolean>;
+  /** The modules' stream features, announced after login. */
+  features(): readonly Element[];
   /** RFC 6120 section 7: binds a resource, or says why not. An undefined resourcepart: the server chooses. */
   bind(stream: Stream, localpart: string, resourcepart: string | undefined): StreamSession | StanzaError;
+  /**
+   * XEP-0198 section 5: calls `attach` with the session that is resumed, in the turn in which it takes over, or resolves
+   * with the answer to a request that cannot be met.
+   */
+  resume(stream: Stream, localpart: string, request: Element, attach: Attach): Promise<Element | undefined>;
   closed(stream: Stream): void;
 };
+
+/** False: the stream is over already. */
+export type Attach = (session: StreamSession) => boolean;
 
 type State = "header" | "features" | "closing" | "closed";
 
@@ -92,6 +108,8 @@ export class Stream {
   #saslContext: SaslContext | undefined;
   #refusedBinds = 0;
   #gone = false;
+  /** The client has closed its side of the stream. */
+  #clean = false;
   /** What ends the stream when the elements before it are done. */
   #lastError: StreamError | undefined;
   readonly #holds = new Set<Hold>();
@@ -182,6 +200,16 @@ export class Stream {
     }
   }
 
+  /** What is no stanza: it is not counted, and not kept. */
+  sendNonza(text: string): void {
+    if (this.open) this.transport.send(text);
+  }
+
+  /** Whether anything that is sent still goes anywhere. */
+  get open(): boolean {
+    return this.#state !== "closing" && this.#state !== "closed";
+  }
+
   /** When the stream is closed: the messages that the connection never took, oldest first. What it took may have arrived. */
   undelivered(): readonly Element[] {
     this.#forgetTaken();
@@ -207,7 +235,7 @@ export class Stream {
     this.#state = "closing";
     this.#parser.stop();
     this.#inbox.close();
-    this.#endSession();
+    this.#endSession(error ?? (this.#clean ? "closed" : "broken"));
     this.transport.end();
     if (this.#gone) this.#ended();
   }
@@ -252,7 +280,10 @@ export class Stream {
       {
         open: (header) => this.#onHeader(header),
         element: (element) => this.#onElement(element),
-        close: () => this.#onLast(),
+        close: () => {
+          this.#clean = true;
+          this.#onLast();
+        },
       },
     );
   }
@@ -281,6 +312,10 @@ export class Stream {
   }
 
   #onElement(element: Element): void {
+    if (this.#session !== undefined && element.name === "a" && attr(element, "xmlns") === NS.sm) {
+      this.#session.acknowledged(element);
+      return;
+    }
     this.#inbox.push(element);
     // Before login nobody may fill the inbox: what comes next is read when this step is done.
     if (this.#session === undefined && this.#inbox.busy) this.#hold("step");
@@ -353,6 +388,7 @@ export class Stream {
     const ns = namespaceOf(element);
     if (ns === NS.tls && element.name === "starttls") return this.#startTls();
     if (ns === NS.sasl) return this.#authenticate(element);
+    if (ns === NS.sm) return this.#manage(element);
     if (this.#localpart !== undefined && element.name === "iq" && ns === NS.client) return this.#bind(element);
     // RFC 6120 sections 4.9.3.12 and 7.1: no stanza before a resource is bound
     throw new StreamError("not-authorized", "log in and bind a resource first");
@@ -366,7 +402,7 @@ export class Stream {
     const { limits } = this.#owner;
     if (this.#localpart !== undefined) {
       const advertised = limitsFeature(limits.stanzaBytes, limits.idleTimeoutSeconds);
-      return this.#writeFeatures([...boundFeatures(), advertised]);
+      return this.#writeFeatures([...boundFeatures(), ...this.#owner.features(), advertised]);
     }
     if (this.#mustStartTls) return this.#writeFeatures([tlsFeatures(true)]);
     this.#saslContext ??= {
@@ -462,10 +498,31 @@ export class Stream {
     const payload = new Element("bind", { xmlns: NS.bind });
     payload.c("jid").t(session.jid.toString());
     this.#send(iqReply(iq, result(payload)));
+    this.#bound(session);
+    this.#owner.log.info({ stream: this.id, jid: session.jid.toString(), address: this.transport.address }, "bound");
+  }
+
+  // XEP-0198 sections 3 and 5: a session is resumed in place of binding a resource; nothing else is managed yet.
+  #manage(element: Element): void | Promise<void> {
+    const localpart = this.#localpart;
+    if (element.name !== "resume" || localpart === undefined) {
+      this.#send(managementFailed("unexpected-request"));
+      return undefined;
+    }
+    const attach: Attach = (session) => {
+      if (this.#state !== "features") return false;
+      this.#bound(session);
+      return true;
+    };
+    return this.#owner.resume(this, localpart, element, attach).then((refusal) => {
+      if (refusal !== undefined) this.#send(refusal);
+    });
+  }
+
+  #bound(session: StreamSession): void {
     this.#session = session;
     this.#deadline?.cancel();
     this.#deadline = undefined;
-    this.#owner.log.info({ stream: this.id, jid: session.jid.toString(), address: this.transport.address }, "bound");
   }
 
   #refuseBind(iq: Element, error: StanzaError): void {
@@ -484,16 +541,16 @@ export class Stream {
     this.#parser.stop();
     this.#inbox.close();
     this.#deadline?.cancel();
-    this.#endSession();
+    this.#endSession("broken");
     this.#owner.closed(this);
   }
 
-  #endSession(): void {
+  #endSession(end: SessionEnd): void {
     this.#deadline?.cancel();
     const session = this.#session;
     if (session === undefined) return;
     this.#session = undefined;
-    session.ended();
+    session.ended(end);
   }
 }
 

@@ -26,6 +26,16 @@ export function memoryOffline(run: Run): { readonly store: OfflineStore; readonl
         if (left.length > 0) boxes.set(owner, left);
         else boxes.delete(owner);
       }),
+    remove: (owner, ids) =>
+      run(() => {
+        const box = boxes.get(owner) ?? [];
+        const going = new Set(ids);
+        const left = box.filter(({ id }) => !going.has(id));
+        if (box.length - left.length !== going.size) return false;
+        if (left.length > 0) boxes.set(owner, left);
+        else boxes.delete(owner);
+        return true;
+      }),
     count: (owner) => run(() => boxes.get(owner)?.length ?? 0),
   };
   return { store, erase: (owner) => boxes.delete(owner) };

@@ -26,6 +26,10 @@ export function memorySessions(run: Run): { readonly store: SessionStore; readon
       if (unacked.has(stanza.sequence)) throw new Error(`session ${id} has a stanza ${stanza.sequence} already`);
       unacked.set(stanza.sequence, frozenCopy(stanza));
     }
+    for (const sequence of rest.settled ?? []) {
+      const stanza = unacked.get(sequence);
+      if (stanza !== undefined) unacked.set(sequence, frozenCopy({ ...stanza, delivery: "" }));
+    }
     for (const sequence of [...unacked.keys()]) {
       if (rest.ackedUpTo !== undefined && sequence <= rest.ackedUpTo) unacked.delete(sequence);
     }

@@ -18,6 +18,8 @@ export function sqliteOffline(db: Database, turn: Turn): OfflineStore {
     "SELECT id, xml, at FROM offline_message WHERE owner = ? AND id > ? ORDER BY id LIMIT ?",
   );
   const remove = db.prepare<[string, number]>("DELETE FROM offline_message WHERE owner = ? AND id <= ?");
+  const has = db.prepare<[number, string], number>("SELECT 1 FROM offline_message WHERE id = ? AND owner = ?").pluck();
+  const removeOne = db.prepare<[number]>("DELETE FROM offline_message WHERE id = ?");
 
   return {
     add: (owner, xml, at, quota) =>
@@ -31,6 +33,14 @@ export function sqliteOffline(db: Database, turn: Turn): OfflineStore {
       turn.write(() => {
         const { changes } = remove.run(owner, id);
         if (changes > 0) uncount.run(changes, owner);
+      }),
+    remove: (owner, ids) =>
+      turn.write(() => {
+        const going = new Set(ids);
+        for (const id of going) if (has.get(id, owner) === undefined) return false;
+        for (const id of going) removeOne.run(id);
+        if (going.size > 0) uncount.run(going.size, owner);
+        return true;
       }),
     count: (owner) => turn.read(() => count.get(owner) ?? 0),
   };

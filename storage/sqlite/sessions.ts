@@ -42,10 +42,13 @@ function sessionChanger(db: Database): (change: SessionChange) => void {
   const insert = db.prepare<[number, number, number, string, string]>(
     "INSERT INTO unacked_stanza (session, sequence, at, delivery, xml) VALUES (?, ?, ?, ?, ?)",
   );
+  const settle = db.prepare<[number, number]>(
+    "UPDATE unacked_stanza SET delivery = '' WHERE session = ? AND sequence = ?",
+  );
   const acknowledge = db.prepare<[number, number]>("DELETE FROM unacked_stanza WHERE session = ? AND sequence <= ?");
   const remove = db.prepare<[number]>("DELETE FROM saved_session WHERE number = ?"); // stanzas: ON DELETE CASCADE
 
-  return ({ id, save: saved, inbound, append = [], ackedUpTo, remove: removed = false }) => {
+  return ({ id, save: saved, inbound, append = [], settled = [], ackedUpTo, remove: removed = false }) => {
     if (saved !== undefined) {
       checkKey(id, saved.id);
       save.run(id, saved.owner, saved.resourcepart, saved.state, saved.inbound, saved.savedAt);
@@ -54,6 +57,7 @@ function sessionChanger(db: Database): (change: SessionChange) => void {
     if (session === undefined) return;
     if (inbound !== undefined) setInbound.run(inbound, session);
     for (const { sequence, at, delivery, xml } of append) insert.run(session, sequence, at, delivery, xml);
+    for (const sequence of settled) settle.run(session, sequence);
     if (ackedUpTo !== undefined) acknowledge.run(session, ackedUpTo);
     if (removed) remove.run(session);
   };

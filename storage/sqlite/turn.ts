@@ -1,9 +1,11 @@
 // Grouped commit: the writes of one event-loop turn share one transaction, and nobody is told of anything that is not on
-// disk yet. A commit waits for the disk, so its cost is shared by whatever arrived meanwhile.
+// disk yet. Where commits do not wait for the disk themselves, their answers do (group-sync.ts): nothing else waits then.
 
 import type { Database, Statement } from "better-sqlite3";
 import { StoreClosedError } from "../errors.ts";
 import { type StoreStatistics, StoreWriteError } from "../store.ts";
+import { type Answer, GroupSync } from "./group-sync.ts";
+import { asSyncError, asWriteError, isBusy } from "./write-error.ts";
 
 /** How long an operation waits for another process that writes. Nothing else runs meanwhile. */
 export const BUSY_TIMEOUT_MS = 5_000;
@@ -12,12 +14,17 @@ export const BUSY_TIMEOUT_MS = 5_000;
 const BUSY_AGAIN_TIMEOUT_MS = 100;
 
 /** An operation of the open transaction, to be answered at its end. */
-type Waiting = {
-  readonly answer: (value: unknown) => void;
-  readonly value: unknown;
-  readonly reject: (reason: unknown) => void;
+type Waiting = Answer & {
   /** Of a read: asked again if the transaction that it looked into is undone. */
   readonly query: (() => unknown) | undefined;
+};
+
+export type TurnOptions = {
+  readonly busyTimeoutMs?: number;
+  /** Puts on disk what was committed before the call; left out: a commit does that itself, or nobody asks for it. */
+  readonly sync?: () => Promise<void>;
+  /** Called after every commit, outside of a transaction. */
+  readonly committed?: () => void;
 };
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
@@ -34,6 +41,8 @@ export class Turn {
   };
   readonly #db: Database;
   readonly #busyTimeoutMs: number;
+  readonly #committed: () => void;
+  readonly #group: GroupSync | undefined;
   readonly #begin: Statement<[]>;
   readonly #commit: Statement<[]>;
   readonly #rollback: Statement<[]>;
@@ -49,12 +58,19 @@ export class Turn {
   /** The scheduled commit; undefined while no transaction is open. */
   #end: NodeJS.Immediate | undefined;
   #patienceMs: number;
+  /** Rows changed at the last commit. */
+  #committedChanges = 0;
+  /** Operations that wait for `release`; undefined: nothing is held. */
+  #held: (() => void)[] | undefined;
+  #failure: StoreWriteError | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(db: Database, busyTimeoutMs = BUSY_TIMEOUT_MS) {
+  constructor(db: Database, { busyTimeoutMs = BUSY_TIMEOUT_MS, sync, committed = () => {} }: TurnOptions = {}) {
     this.#db = db;
     this.#busyTimeoutMs = busyTimeoutMs;
     this.#patienceMs = busyTimeoutMs;
+    this.#committed = committed;
+    this.#group = sync && new GroupSync(sync, (error) => this.fail(error));
     this.#begin = db.prepare("BEGIN IMMEDIATE");
     this.#commit = db.prepare("COMMIT");
     this.#rollback = db.prepare("ROLLBACK");
@@ -69,60 +85,119 @@ export class Turn {
     return this.#statistics;
   }
 
+  /** Nothing is taken any more: `fail` was called. */
+  get failed(): boolean {
+    return this.#failure !== undefined;
+  }
+
   /** Resolves with the operation's result once it is committed. If it throws, it alone is undone and rejects with that. */
   write<T>(operation: () => T): Promise<T> {
     this.#statistics.writes += 1;
-    try {
-      if (this.#closed !== undefined) throw new StoreClosedError();
-      if (this.#end === undefined) this.#open();
-    } catch (error) {
-      return Promise.reject(this.#asWriteError(error));
-    }
     return new Promise<unknown>((resolve, reject) => {
-      try {
-        this.#savepoint.run();
-        const value = operation();
-        this.#release.run();
-        this.#waiting.push({ answer: resolve, value, reject, query: undefined });
-      } catch (thrown) {
-        const error = this.#asWriteError(thrown);
-        // Its error may tell of changes before it in this turn ("the roster is full"): it waits for the commit, too.
-        this.#waiting.push({ answer: reject, value: error, reject, query: undefined });
-        this.#undoOperation(error);
-      }
+      if (this.#held === undefined) this.#write(operation, resolve, reject);
+      else this.#held.push(() => this.#write(operation, resolve, reject));
     }) as Promise<T>;
   }
 
-  /** Resolves with the query's result; while a transaction is open, after its commit. */
+  /** Resolves with the query's result; with what is not on disk yet, when it is. */
   read<T>(query: () => T): Promise<T> {
     this.#statistics.reads += 1;
-    if (this.#end === undefined) {
-      try {
-        if (this.#closed !== undefined) throw new StoreClosedError();
-        return Promise.resolve(query());
-      } catch (error) {
-        return Promise.reject(this.#asWriteError(error));
-      }
-    }
     return new Promise<unknown>((resolve, reject) => {
-      try {
-        this.#waiting.push({ answer: resolve, value: query(), reject, query });
-      } catch (thrown) {
-        const error = this.#asWriteError(thrown);
-        reject(error);
-        if (!this.#db.inTransaction) this.#abandon(error);
-      }
+      // Before the first write that is held, there is nothing to wait for.
+      if (this.#held === undefined || this.#held.length === 0) this.#read(query, resolve, reject);
+      else this.#held.push(() => this.#read(query, resolve, reject));
     }) as Promise<T>;
   }
 
-  /** Commits what is open, then closes the database. Rejects, after closing, if that commit failed. */
+  /**
+   * Ends the open transaction, and lets writes wait, with whatever is asked for after the first of them, until `release`:
+   * somebody else of this process needs SQLite's write lock, and to wait for that here would block the event loop.
+   */
+  hold(): void {
+    if (this.#end !== undefined) this.#finish();
+    this.#held = [];
+  }
+
+  release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const run of held) run();
+  }
+
+  /**
+   * The disk could not keep what was committed. Whoever waits is refused, and so is everybody from now on, until the store
+   * is opened again. What was committed last is in the log as the kernel shows it, but perhaps no longer on its way to the
+   * disk: after a failed sync the pages may count as clean, so that the next sync says nothing of them. It cannot be undone,
+   * SQLite has it committed; it must not be built upon; and a checkpoint would copy it, and then write over the log, which is
+   * the only good copy of what older checkpoints lost. At the next start SQLite reads the log up to the first frame that is
+   * not whole. All that was acknowledged is in it; of what was refused here, any first part may be.
+   */
+  fail(error: unknown): void {
+    if (this.#failure !== undefined) return;
+    const failure = asSyncError(error);
+    this.#failure = failure;
+    this.#note(failure);
+    this.#group?.reject(failure);
+    this.#abandon(failure);
+  }
+
+  /**
+   * Commits what is open and closes the database at once; resolves when all of that is on disk. Rejects, closed all the
+   * same, if it could not be.
+   */
   close(): Promise<void> {
-    this.#closed ??= new Promise((resolve) => {
-      const failure = this.#end === undefined ? undefined : this.#finish();
-      this.#db.close();
-      resolve(failure === undefined ? undefined : Promise.reject(failure.error));
-    });
+    this.#closed ??= this.#close();
     return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    const before = this.#failure;
+    this.release();
+    const failure = this.#end === undefined ? undefined : this.#finish();
+    this.#db.close();
+    await this.#group?.settled();
+    if (failure !== undefined) throw failure.error;
+    if (this.#failure !== before) throw this.#failure;
+  }
+
+  #write(operation: () => unknown, resolve: (value: unknown) => void, reject: (reason: unknown) => void): void {
+    try {
+      this.#checkUsable();
+      if (this.#end === undefined) this.#open();
+    } catch (error) {
+      reject(this.#asWriteError(error));
+      return;
+    }
+    try {
+      this.#savepoint.run();
+      const value = operation();
+      this.#release.run();
+      this.#waiting.push({ answer: resolve, value, reject, query: undefined });
+    } catch (thrown) {
+      const error = this.#asWriteError(thrown);
+      // Its error may tell of changes before it in this turn ("the roster is full"): it waits for the commit, too.
+      this.#waiting.push({ answer: reject, value: error, reject, query: undefined });
+      this.#undoOperation(error);
+    }
+  }
+
+  #read(query: () => unknown, resolve: (value: unknown) => void, reject: (reason: unknown) => void): void {
+    try {
+      this.#checkUsable();
+      const answer = { answer: resolve, value: query(), reject, query };
+      if (this.#end !== undefined) this.#waiting.push(answer);
+      else if (this.#group?.pending) this.#group.seen([answer]);
+      else resolve(answer.value);
+    } catch (thrown) {
+      const error = this.#asWriteError(thrown);
+      reject(error);
+      if (this.#end !== undefined && !this.#db.inTransaction) this.#abandon(error);
+    }
+  }
+
+  #checkUsable(): void {
+    if (this.#closed !== undefined) throw new StoreClosedError();
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   #open(): void {
@@ -153,7 +228,7 @@ export class Turn {
     }
   }
 
-  /** Ends the transaction and answers everybody. Returns what made the commit fail. */
+  /** Ends the transaction; everybody is answered when it is on disk. Returns what made the commit fail. */
   #finish(): { readonly error: unknown } | undefined {
     const begun = performance.now();
     try {
@@ -167,11 +242,21 @@ export class Turn {
       this.#statistics.commitSeconds += (performance.now() - begun) / 1000;
     }
     this.#noteSuccess();
-    for (const waiting of this.#takeWaiting()) waiting.answer(waiting.value);
+    this.#answer(this.#takeWaiting());
+    this.#committed();
     return undefined;
   }
 
-  /** Undoes the transaction: its writes reject, its reads are answered from what is on disk. */
+  #answer(waiting: Waiting[]): void {
+    const changes = Number(this.#totalChanges.get());
+    const changed = changes !== this.#committedChanges;
+    this.#committedChanges = changes;
+    if (this.#group === undefined) for (const { answer, value } of waiting) answer(value);
+    else if (changed) this.#group.committed(waiting);
+    else this.#group.seen(waiting);
+  }
+
+  /** Undoes the transaction: its writes reject, its reads are answered from what is committed. */
   #abandon(cause: unknown): void {
     const abandoned = this.#takeWaiting();
     try {
@@ -180,27 +265,22 @@ export class Turn {
       // Then the next BEGIN fails and says so; these here must be answered all the same.
     }
     for (const { query, answer, reject } of abandoned) {
-      if (query === undefined) {
-        reject(cause);
-        continue;
-      }
-      try {
-        answer(query());
-      } catch (error) {
-        reject(error);
-      }
+      if (query === undefined) reject(cause);
+      else this.#read(query, answer, reject);
     }
   }
 
   #asWriteError(thrown: unknown): unknown {
     const error = asWriteError(thrown);
-    if (error instanceof StoreWriteError) {
-      this.#statistics.refused += 1;
-      this.#statistics.refusal = error;
-      this.#refusedNow = true;
-      this.#changes = Number(this.#totalChanges.get());
-    }
+    if (error instanceof StoreWriteError) this.#note(error);
     return error;
+  }
+
+  #note(refusal: StoreWriteError): void {
+    this.#statistics.refused += 1;
+    this.#statistics.refusal = refusal;
+    this.#refusedNow = true;
+    if (this.#db.open) this.#changes = Number(this.#totalChanges.get());
   }
 
   // A commit proves that the disk takes writes again only if something was in it.
@@ -218,39 +298,4 @@ export class Turn {
     this.#waiting = [];
     return waiting;
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
-}
-
-function isBusy(error: unknown): boolean {
-  return codeOf(error).startsWith("SQLITE_BUSY");
-}
-
-/** What a disk does to a write, or to the whole database, in words for the operator; any other error as it is. */
-function asWriteError(error: unknown): unknown {
-  const code = codeOf(error);
-  if (code === "SQLITE_FULL") {
-    return new StoreWriteError(
-      "full",
-      "the disk of the data folder is full: make room on it; nothing that was acknowledged is lost",
-      error,
-    );
-  }
-  if (code.startsWith("SQLITE_CORRUPT") || code === "SQLITE_NOTADB") {
-    return new StoreWriteError(
-      "failed",
-      'the database is damaged: stop the server and restore a backup; "sqlite3 FILE .recover" may save what is left of it',
-      error,
-    );
-  }
-  if (code.startsWith("SQLITE_IOERR") || code.startsWith("SQLITE_READONLY")) {
-    return new StoreWriteError(
-      "failed",
-      `the data folder cannot be written (${code}): check the disk and its permissions`,
-      error,
-    );
-  }
-  return error;
 }

@@ -14,7 +14,18 @@ test("--version prints the version of the package", async () => {
 test.each([["--help"], ["help"]])("%s names every subcommand", async (...args) => {
   const { code, stdout } = await balcony({ folder: await temporaryFolder() }, ...args);
   expect(code).toBe(0);
-  for (const name of ["serve", "user", "token", "presentity", "audit", "config", "doctor", "convert"]) {
+  for (const name of [
+    "serve",
+    "user",
+    "token",
+    "presentity",
+    "audit",
+    "backup",
+    "restore",
+    "config",
+    "doctor",
+    "convert",
+  ]) {
     expect(stdout).toMatch(new RegExp(`^ {2}${name} `, "m"));
   }
 });
@@ -25,6 +36,8 @@ test.each([
   ["token", /curl/],
   ["presentity", /--allow-from/],
   ["audit", /login-failed/],
+  ["backup", /while the server runs/],
+  ["restore", /--force/],
   ["config", /config check --config/],
   ["doctor", /Exit code 1/],
   ["convert", /cpim -> xmpp/],

@@ -43,7 +43,8 @@ it("binds nothing that was sent before the login succeeded", async () => {
 
 // What the fuzzer does at random, here at every place there is: octets arrive as the network likes.
 it("reads a stream header and a stanza alike, wherever their octets are cut", async () => {
-  const server = await startServer({ c2s: { requireTls: false } });
+  // An archive would give each message an id of its own.
+  const server = await startServer({ c2s: { requireTls: false }, archive: { enabled: false } });
   const romeo = await server.client("romeo", { tls: "none" });
   const juliet = await server.online("juliet", { tls: "none" });
   const bystander = await server.client("bystander", { tls: "none" });

@@ -374,7 +374,7 @@ describe("RFC 6120 section 8.4: extended content is delivered unmodified", () =>
   ];
 
   it.each(PAYLOADS)("%s", async (_name, payload) => {
-    const server = await startServer();
+    const server = await startServer({ archive: { enabled: false } }); // it adds an id (XEP-0359)
     const [juliet, romeo] = await pair(server);
     const attrs = `id='1' to='${romeo.full}' from='${juliet.full}'`;
     await befriend(juliet, romeo);
@@ -391,7 +391,7 @@ describe("RFC 6120 section 8.4: extended content is delivered unmodified", () =>
   });
 
   it.each(PAYLOADS)("%s, out of the offline store", async (_name, payload) => {
-    const server = await startServer();
+    const server = await startServer({ archive: { enabled: false } }); // it adds an id (XEP-0359)
     const juliet = await server.client("juliet");
     const romeo = await server.client("romeo");
     const stanza = `<message id='1' to='romeo@example.com' from='${juliet.full}'>${payload}<store xmlns='urn:xmpp:hints'/></message>`;

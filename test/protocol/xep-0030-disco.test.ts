@@ -40,6 +40,13 @@ const SCENES: Record<string, (server: TestServer, client: ScriptedClient) => Pro
     const item = "<query xmlns='jabber:iq:roster'><item jid='nurse@example.com'/></query>";
     expect((await client.ask("set", item)).attrs.type).toBe("result");
   },
+  async "urn:xmpp:carbons:2"(_server, client) {
+    expect((await client.ask("set", "<enable xmlns='urn:xmpp:carbons:2'/>")).attrs.type).toBe("result");
+  },
+  async "http://jabber.org/protocol/offline"(_server, client) {
+    const purge = "<offline xmlns='http://jabber.org/protocol/offline'><purge/></offline>";
+    expect((await client.ask("set", purge)).attrs.type).toBe("result");
+  },
   async msgoffline(server, client) {
     await server.admin.addUser("away", "secret");
     client.send("<message to='away@example.com' type='chat'><body>later</body></message>");

@@ -119,6 +119,7 @@ const operations: fc.Arbitrary<Operation>[] = [
   operation((s, of, xml, quota) => s.offline.add(of, xml, 1, quota), owner, text, small),
   operation((s, of, after, limit) => s.offline.load(of, after, limit), owner, small, small),
   operation((s, of, id) => s.offline.removeUpTo(of, id), owner, small),
+  operation((s, of, ids) => s.offline.remove(of, ids), owner, fc.array(small, { maxLength: 3 })),
   operation((s, of) => s.offline.count(of), owner),
   operation((s, list) => s.archive.add(list), messages),
   operation((s, of, query) => s.archive.page(of, query), owner, archiveQuery),

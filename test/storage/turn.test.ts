@@ -34,7 +34,7 @@ describe("the writes of one turn", () => {
     statements = [];
     const verbose = (sql: unknown): void => void statements.push(String(sql));
     db = openDatabase(path(), { busyTimeoutMs: BUSY_TIMEOUT_MS, verbose });
-    store = sqliteStore(db, BUSY_TIMEOUT_MS);
+    store = sqliteStore(db, { busyTimeoutMs: BUSY_TIMEOUT_MS });
     other = new Database(path(), { timeout: 0 });
     statements.length = 0;
   });
@@ -177,7 +177,7 @@ describe("patience with another program's lock", () => {
 
   it("is short after a wait in vain, and whole again after the lock was had", async () => {
     const db = openDatabase(path(), { busyTimeoutMs: 300 });
-    const store = sqliteStore(db, 300);
+    const store = sqliteStore(db, { busyTimeoutMs: 300 });
     const other = new Database(path());
     const patience = (): unknown => db.pragma("busy_timeout", { simple: true });
     other.exec("BEGIN IMMEDIATE");

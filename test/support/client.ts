@@ -19,6 +19,8 @@ const LIMITS: XmlLimits = {
   xmlNameCharacters: 10_000,
 };
 
+const STANZAS = new Set(["message", "presence", "iq"]);
+
 type Item = {
   readonly kind: "open" | "element" | "close";
   readonly element?: Element;
@@ -68,12 +70,18 @@ export class ScriptedClient {
   }
 
   /** Connects, logs in with PLAIN and binds. */
-  static async login({ port, domain, user, password, resource, tls = "starttls" }: Login): Promise<ScriptedClient> {
+  static async login(login: Login): Promise<ScriptedClient> {
+    const client = await ScriptedClient.authenticated(login);
+    await client.bind(login.resource);
+    return client;
+  }
+
+  /** Connects and logs in with PLAIN; no resource is bound. */
+  static async authenticated({ port, domain, user, password, tls = "starttls" }: Login): Promise<ScriptedClient> {
     const client = await ScriptedClient.connect(port, domain, tls === "direct");
     await client.open();
     if (tls === "starttls") await client.startTls();
     await client.authenticate(user, password);
-    await client.bind(resource);
     return client;
   }
 
@@ -132,6 +140,36 @@ export class ScriptedClient {
     const bind = child(iq, "bind", "urn:ietf:params:xml:ns:xmpp-bind") as Element;
     this.jid = Jid.fromTrusted(textOf(child(bind, "jid", "urn:ietf:params:xml:ns:xmpp-bind") as Element));
     return this.jid;
+  }
+
+  // ---- stream management (XEP-0198)
+
+  /** Stanzas that have arrived since it was enabled, over all connections of the session: the client's own h. */
+  handled = 0;
+
+  /** Enables it and returns what the server says; counting begins. */
+  async enable(attrs = "resume='true'"): Promise<Element> {
+    this.write(`<enable xmlns='urn:xmpp:sm:3' ${attrs}/>`);
+    return this.expect("<enabled xmlns='urn:xmpp:sm:3'/>");
+  }
+
+  /** Asks for the session of another, lost, client to be resumed here, and takes over its name and count. */
+  async resumeSession(previd: string, lost: ScriptedClient): Promise<Element> {
+    this.jid = lost.jid;
+    this.handled = lost.handled;
+    this.write(`<resume xmlns='urn:xmpp:sm:3' previd='${previd}' h='${this.handled}'/>`);
+    return this.expect(`<resumed xmlns='urn:xmpp:sm:3' previd='${previd}' h='{any}'/>`);
+  }
+
+  /** Acknowledges all that has arrived. */
+  ack(): void {
+    this.write(`<a xmlns='urn:xmpp:sm:3' h='${this.handled}'/>`);
+  }
+
+  /** Asks the server for its count; other things that come before are skipped. */
+  async askForAck(): Promise<number> {
+    this.write("<r xmlns='urn:xmpp:sm:3'/>");
+    return Number((await this.until("<a xmlns='urn:xmpp:sm:3' h='{any}'/>")).attrs.h);
   }
 
   // ---- the script
@@ -222,6 +260,11 @@ export class ScriptedClient {
     throw new Error(`waiting for ${what}, but the server sent a stream ${item.kind === "open" ? "header" : "end"}`);
   }
 
+  /** What arrived and was not looked at. */
+  left(): Element[] {
+    return this.#items.splice(0).flatMap(({ element }) => element ?? []);
+  }
+
   async nextOpen(): Promise<Record<string, string>> {
     const item = await this.#take("a stream header");
     if (item.kind !== "open") throw new Error(`expected a stream header, got ${item.element?.toString() ?? item.kind}`);
@@ -281,7 +324,11 @@ export class ScriptedClient {
   #newParser(): XmlStreamParser {
     return new XmlStreamParser(LIMITS, {
       open: (header) => this.#push({ kind: "open", attrs: { ...header.attrs } }),
-      element: (element) => this.#push({ kind: "element", element }),
+      element: (element) => {
+        if (STANZAS.has(element.name)) this.handled += 1;
+        else if (element.name === "enabled") this.handled = 0;
+        this.#push({ kind: "element", element });
+      },
       close: () => this.#push({ kind: "close" }),
     });
   }

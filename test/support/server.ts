@@ -9,6 +9,8 @@ export type TestServer = BalconyServer & {
   client(user: string, options?: Partial<Omit<Login, "port" | "user">>): Promise<ScriptedClient>;
   /** As `client`, with the roster asked for and initial presence sent; what comes of that is dropped. */
   online(user: string, options?: Partial<Omit<Login, "port" | "user">>): Promise<ScriptedClient>;
+  /** As `client`, but without a bound resource: for resuming a session. */
+  authenticated(user: string, options?: Partial<Omit<Login, "port" | "user">>): Promise<ScriptedClient>;
   /** An unauthenticated connection to the STARTTLS port. */
   connect(): Promise<ScriptedClient>;
 };
@@ -40,7 +42,7 @@ export async function startServer(config: ConfigInput = {}, parts: ServerParts =
   cleanUp(() => server.stop());
   await server.start();
   const known = new Set<string>();
-  server.client = async (user, options = {}) => {
+  const login = async (user: string, options: Partial<Omit<Login, "port" | "user">>): Promise<Login> => {
     if (!known.has(user) && options.password === undefined) {
       known.add(user);
       await server.admin.addUser(user, "secret").catch((error: { code?: string }) => {
@@ -48,14 +50,11 @@ export async function startServer(config: ConfigInput = {}, parts: ServerParts =
       });
     }
     const port = options.tls === "direct" ? server.addresses.directTls : server.addresses.c2s;
-    return ScriptedClient.login({
-      port: port as number,
-      domain: server.config.domain,
-      user,
-      password: "secret",
-      ...options,
-    });
+    const tls = server.config.c2s.requireTls ? "starttls" : "none";
+    return { port: port as number, domain: server.config.domain, user, password: "secret", tls, ...options };
   };
+  server.client = async (user, options = {}) => ScriptedClient.login(await login(user, options));
+  server.authenticated = async (user, options = {}) => ScriptedClient.authenticated(await login(user, options));
   server.online = async (user, options) => {
     const client = await server.client(user, options);
     await client.ask("get", "<query xmlns='jabber:iq:roster'/>");

@@ -2,13 +2,17 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { counterAttribute, parseCounter, UnackedQueue } from "../../server/session/unacked.ts";
+import { ahead, counterAttribute, type NewEntry, parseCounter, UnackedQueue } from "../../server/session/unacked.ts";
 
 const LIMITS = { maxStanzas: 100, maxBytes: 1_000_000 };
 
+function stanza(text: string): NewEntry {
+  return { text, at: 0, delivery: undefined, journaled: false, held: false };
+}
+
 function filled(count: number, sent = 0): UnackedQueue {
   const queue = new UnackedQueue(LIMITS, sent);
-  for (let n = 1; n <= count; n++) queue.push(`<message id='${n}'/>`, 0, undefined);
+  for (let n = 1; n <= count; n++) queue.push(stanza(`<message id='${n}'/>`));
   return queue;
 }
 
@@ -40,20 +44,22 @@ describe("the unacknowledged queue", () => {
 
   it("is full beyond its number and beyond its bytes", () => {
     const queue = new UnackedQueue({ maxStanzas: 2, maxBytes: 1_000 });
-    queue.push("a", 0, undefined);
-    queue.push("b", 0, undefined);
+    queue.push(stanza("a"));
+    queue.push(stanza("b"));
     expect(queue.full).toBe(false);
-    queue.push("c", 0, undefined);
+    queue.push(stanza("c"));
     expect(queue.full).toBe(true);
     queue.acknowledge(2);
     expect(queue.full).toBe(false);
-    queue.push("d".repeat(1_000), 0, undefined);
+    queue.push(stanza("d".repeat(1_000)));
     expect(queue.full).toBe(true);
   });
 
-  it("after a restart counts on from what the client took", () => {
-    const queue = UnackedQueue.restored(LIMITS, 7, [{ text: "x", at: 1, delivery: undefined }]);
-    expect(queue.entries().map(({ sequence }) => sequence)).toEqual([8]);
+  it("takes over the entries of another queue, numbered behind what was sent", () => {
+    const old = filled(2, 40);
+    const queue = new UnackedQueue(LIMITS, 7);
+    queue.adopt(old.entries());
+    expect(queue.entries().map(({ sequence }) => sequence)).toEqual([8, 9]);
     expect(queue.acknowledge(8)?.length).toBe(1);
   });
 
@@ -64,7 +70,7 @@ describe("the unacknowledged queue", () => {
         let [sent, acknowledged] = [0, 0];
         for (const step of steps) {
           if (step === "send") {
-            queue.push("", 0, undefined);
+            queue.push(stanza(""));
             sent += 1;
           } else {
             const legal = step >= acknowledged && step <= sent;
@@ -77,6 +83,17 @@ describe("the unacknowledged queue", () => {
       }),
       { numRuns: 1_000 },
     );
+  });
+});
+
+describe("how far a counter is ahead", () => {
+  it.each([
+    [5, 3, 2],
+    [3, 5, -2],
+    [1, 2 ** 32 - 1, 2],
+    [2 ** 32 - 1, 2 ** 32 + 1, -2],
+  ])("%d of %d: %d", (h, of, expected) => {
+    expect(ahead(h, of)).toBe(expected);
   });
 });
 

@@ -58,6 +58,26 @@ export function offlineContract(store: () => Store): void {
       expect(await store().offline.add(JULIET, "5", AT, 2)).toBe(false);
     });
 
+    it("removes exactly the messages named, and makes room; none of them, if one is not there or is another's", async () => {
+      const [first = 0, second = 0, third = 0] = await fill("1", "2", "3");
+      await store().offline.add(NURSE, "<message/>", AT, 10);
+      const [{ id: hers } = { id: 0 }] = await store().offline.load(NURSE, 0, 1);
+      const left = async () => (await store().offline.load(JULIET, 0, 10)).map(({ id }) => id);
+      for (const ids of [[second, hers + 1_000], [first, hers], [hers], [-1], [0.5]]) {
+        expect(await store().offline.remove(JULIET, ids)).toBe(false);
+      }
+      expect(await left()).toEqual([first, second, third]);
+      expect(await store().offline.count(JULIET)).toBe(3);
+      expect(await store().offline.remove(JULIET, [])).toBe(true);
+      expect(await store().offline.remove(JULIET, [third, first, third])).toBe(true);
+      expect(await left()).toEqual([second]);
+      expect(await store().offline.count(JULIET)).toBe(1);
+      expect(await store().offline.count(NURSE)).toBe(1);
+      expect(await store().offline.remove(JULIET, [first])).toBe(false);
+      expect(await store().offline.add(JULIET, "4", AT, 2)).toBe(true);
+      expect(await store().offline.add(JULIET, "5", AT, 2)).toBe(false);
+    });
+
     it("does not give an id again after its message is removed", async () => {
       const [only = 0] = await fill("1");
       await store().offline.removeUpTo(JULIET, only);
