@@ -200,7 +200,7 @@ export class Resumption {
     this.#sessions.delete(id);
     this.#timers.get(session)?.cancel();
     this.#timers.delete(session);
-    if (!resumable || end === "closed") {
+    if (!resumable || end === "closed" || (end !== "broken" && end.condition === "not-authorized")) {
       this.journal.add({ id, remove: true });
       return;
     }

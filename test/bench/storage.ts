@@ -1,11 +1,17 @@
-// What a message archive costs on disk and on the main thread: the layout of migration 0002 beside the two plain ones.
-//   npx tsx test/bench/storage.ts [messages] [folder]     1000000 messages of 200 owners take some minutes and 4 GB
+// What a message archive costs on disk and on the main thread: the layout of migration 0002 beside the two plain ones, and
+// the answers to queries (XEP-0313) made of it, with the plans of the statements.
+//   npx tsx test/bench/storage.ts [messages] [folder] [layouts]   1000000 messages of 200 owners take some minutes and 4 GB
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Database } from "better-sqlite3";
+import { type Element, parse } from "ltx";
+import { readPage } from "../../server/archive/page.ts";
+import { readQuery } from "../../server/archive/query.ts";
+import { finElement, overheadOf, resultElement } from "../../server/archive/results.ts";
+import { serialize } from "../../server/xml/serialize.ts";
 import { openDatabase } from "../../storage/sqlite/open.ts";
 import { Turn } from "../../storage/sqlite/turn.ts";
 import { sqliteStore } from "../../storage/sqlite.ts";
@@ -113,10 +119,22 @@ function* conversation(): Generator<ArchivedMessage, never> {
   for (;;) {
     at += below(2 * MEAN_GAP_MS);
     const id = at.toString(36).padStart(9, "0") + random().toString(36).slice(2, 17).padEnd(15, "0");
-    const octets = random() < 0.3 ? 1_200 + below(1_200) : 250 + below(300);
+    const encrypted = random() < 0.3;
+    const octets = encrypted ? 1_200 + below(1_200) : 250 + below(300);
     const contact = contactName(Math.floor(random() * random() * CONTACTS));
-    yield { owner: ownerName(below(OWNERS)), id, with: contact, at, xml: text.slice(0, octets) };
+    const owner = ownerName(below(OWNERS));
+    const addresses = `from='${contact}/${at % 3}' to='${owner}/phone' type='chat' id='${id}'`;
+    const content = encrypted ? omemo(text.slice(0, octets - 750)) : `<body>${text.slice(0, octets - 140)}</body>`;
+    yield { owner, id, with: contact, at, xml: `<message xmlns='jabber:client' ${addresses}>${content}</message>` };
   }
+}
+
+/** As XEP-0384 has it, for six devices. */
+function omemo(payload: string): string {
+  const key = (rid: number): string => `<key rid='${rid}'>${"b64/".repeat(12)}</key>`;
+  const keys = [1, 2, 3, 4, 5, 6].map((n) => key(1_000_000_000 + n)).join("");
+  const encrypted = `<header sid='1234567890'>${keys}<iv>b64/b64/b64/b64=</iv></header><payload>${payload}</payload>`;
+  return `<encrypted xmlns='eu.siacs.conversations.axolotl'>${encrypted}</encrypted><store xmlns='urn:xmpp:hints'/>`;
 }
 
 // ---- measuring
@@ -174,7 +192,7 @@ function forget(file: string): void {
   spawnSync("dd", [`if=${file}`, "iflag=nocache", "count=0", "status=none"]);
 }
 
-async function measure(layout: Layout, file: string, total: number): Promise<void> {
+async function measure(layout: Layout, file: string, total: number): Promise<readonly ArchivedMessage[]> {
   const db = openDatabase(file);
   const archive = layout.open(db);
   const messages = conversation();
@@ -207,6 +225,7 @@ async function measure(layout: Layout, file: string, total: number): Promise<voi
   }
   db.close();
   await measureCold(layout, file, samples);
+  return samples;
 }
 
 /** Pages that the operating system has to read from the disk. Last: what it forgot comes back slowly. */
@@ -222,6 +241,72 @@ async function measureCold(layout: Layout, file: string, samples: readonly Archi
     }
     print(`from disk: ${name}`, costs);
   }
+}
+
+// ---- queries, from the element that asks to the text that answers
+
+const field = (name: string, value: string): string => `<field var='${name}'><value>${value}</value></field>`;
+
+function asked(fields: string, set: string): string {
+  const form = `<x xmlns='jabber:x:data' type='submit'>${field("FORM_TYPE", "urn:xmpp:mam:2")}${fields}</x>`;
+  const page = `<set xmlns='http://jabber.org/protocol/rsm'><max>${PAGE}</max>${set}</set>`;
+  return `<query xmlns='urn:xmpp:mam:2' queryid='f27'>${fields === "" ? "" : form}${page}</query>`;
+}
+
+const time = (at: number): string => new Date(at).toISOString();
+
+const questions: readonly { readonly name: string; readonly ask: (sample: ArchivedMessage) => string }[] = [
+  { name: "newest", ask: () => asked("", "<before/>") },
+  { name: "before an id", ask: ({ id }) => asked("", `<before>${id}</before>`) },
+  { name: "after an id", ask: ({ id }) => asked("", `<after>${id}</after>`) },
+  { name: "from a time", ask: ({ at }) => asked(field("start", time(at)) + field("end", time(at + 1e9)), "") },
+  { name: "with one, newest", ask: (one) => asked(field("with", one.with), "<before/>") },
+  { name: "with one, before an id", ask: (one) => asked(field("with", one.with), `<before>${one.id}</before>`) },
+  { name: "with one resource, newest", ask: (one) => asked(field("with", `${one.with}/1`), "<before/>") },
+];
+
+/** What one query takes of the main thread, all of it. */
+async function answer(store: Store, owner: string, query: string): Promise<string> {
+  const request = readQuery(parse(query) as Element);
+  if ("kind" in request) throw new Error(request.condition);
+  const asker = { from: owner, to: `${owner}/phone`, queryid: request.queryid };
+  const order = { filter: request.filter, set: request.set, characters: 2_000_000, overhead: overheadOf(asker) };
+  const page = await readPage(store.archive, owner, order);
+  if (page === undefined) throw new Error("item-not-found");
+  return page.messages.map((one) => serialize(resultElement(one, asker))).join("") + serialize(finElement(page));
+}
+
+async function measureQueries(file: string, samples: readonly ArchivedMessage[]): Promise<void> {
+  console.log(`\nqueries of ${PAGE} messages, count and index included, up to the text that is sent: ms`);
+  const db = openDatabase(file);
+  const statements = prepared(db);
+  const store = sqliteStore(db);
+  for (const { name, ask } of questions) {
+    const costs: Cost[] = [];
+    for (const sample of samples) costs.push(await costOf(() => answer(store, sample.owner, ask(sample))));
+    print(name, costs);
+  }
+  console.log("\nplans");
+  for (const sql of statements) {
+    if (!/archive/.test(sql) || !/^\s*(SELECT|UPDATE|DELETE)/.test(sql)) continue;
+    console.log(`  ${sql.replace(/\s+/g, " ").trim()}`);
+    const nothing = Array.from(sql.matchAll(/\?/g), () => null);
+    for (const step of db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(nothing)) {
+      console.log(`      ${(step as { readonly detail: string }).detail}`);
+    }
+  }
+  await store.close();
+}
+
+/** Every statement that is prepared from now on, once. */
+function prepared(db: Database): ReadonlySet<string> {
+  const seen = new Set<string>();
+  const prepare = db.prepare.bind(db);
+  db.prepare = ((sql: string) => {
+    if (!sql.startsWith("EXPLAIN")) seen.add(sql);
+    return prepare(sql);
+  }) as typeof db.prepare;
+  return seen;
 }
 
 /** What else the store does with archives and sessions, on the file that `measure` filled. */
@@ -263,11 +348,15 @@ async function measureSessions({ sessions }: Store): Promise<void> {
   await several("load all sessions", 5, () => sessions.loadAll());
 }
 
-const [total = "1000000", parent = tmpdir()] = process.argv.slice(2);
+const [total = "1000000", parent = tmpdir(), count = "3"] = process.argv.slice(2);
 console.log("p50 / p99 by the clock, then by the processor alone");
 const folder = mkdtempSync(join(parent, "balcony-bench-"));
 try {
-  for (const [n, layout] of layouts.entries()) await measure(layout, join(folder, `${n}.sqlite`), Number(total));
+  const used = layouts.slice(0, Number(count));
+  const samples: (readonly ArchivedMessage[])[] = [];
+  for (const [n, layout] of used.entries())
+    samples.push(await measure(layout, join(folder, `${n}.sqlite`), Number(total)));
+  await measureQueries(join(folder, "0.sqlite"), samples[0] ?? []);
   await measureStore(join(folder, "0.sqlite"));
 } finally {
   rmSync(folder, { recursive: true, force: true });

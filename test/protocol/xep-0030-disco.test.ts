@@ -47,6 +47,30 @@ const SCENES: Record<string, (server: TestServer, client: ScriptedClient) => Pro
     const purge = "<offline xmlns='http://jabber.org/protocol/offline'><purge/></offline>";
     expect((await client.ask("set", purge)).attrs.type).toBe("result");
   },
+  async "urn:xmpp:mam:2"(_server, client) {
+    // XEP-0313 section 8.1: it is the owner's alone to use, whoever sees the announcement.
+    const answer = await client.ask("set", "<query xmlns='urn:xmpp:mam:2'/>");
+    expect(answer.getChild("fin", "urn:xmpp:mam:2")).toBeDefined();
+  },
+  async "urn:xmpp:mam:2#extended"(_server, client) {
+    const form = (await client.ask("get", "<query xmlns='urn:xmpp:mam:2'/>")).toString();
+    for (const field of ["before-id", "after-id", "ids"]) expect(form).toContain(`var="${field}"`);
+    expect((await client.ask("get", "<metadata xmlns='urn:xmpp:mam:2'/>")).attrs.type).toBe("result");
+  },
+  async "urn:xmpp:mam:2#groupchat-field"(_server, client) {
+    const field = (name: string, value: string) => `<field var='${name}'><value>${value}</value></field>`;
+    const fields = field("FORM_TYPE", "urn:xmpp:mam:2") + field("include-groupchat", "false");
+    const form = `<x xmlns='jabber:x:data' type='submit'>${fields}</x>`;
+    expect((await client.ask("set", `<query xmlns='urn:xmpp:mam:2'>${form}</query>`)).attrs.type).toBe("result");
+  },
+  async "urn:xmpp:sid:0"(_server, client) {
+    const forged = `<stanza-id xmlns='urn:xmpp:sid:0' by='${client.bare}' id='forged'/>`;
+    client.send(`<message to='${client.full}' type='chat'><body>note</body>${forged}</message>`);
+    const note = await client.until("<message><body>note</body></message>");
+    const ids = childrenOf(note, "stanza-id", "urn:xmpp:sid:0");
+    expect(ids.map(({ attrs }) => attrs.by)).toEqual([client.bare]);
+    expect(ids[0]?.attrs.id).not.toBe("forged");
+  },
   async msgoffline(server, client) {
     await server.admin.addUser("away", "secret");
     client.send("<message to='away@example.com' type='chat'><body>later</body></message>");
