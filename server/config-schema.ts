@@ -249,8 +249,8 @@ export const schema = z.strictObject({
   tls: tls.prefault({}),
   auth: auth.prefault({}),
   limits: limits.prefault({}),
-  streamManagement: streamManagement.prefault({}),
   archive: archive.prefault({}),
+  streamManagement: streamManagement.prefault({}),
   gateway: gateway.prefault({}),
   log: log.prefault({}),
 });

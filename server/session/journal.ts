@@ -40,6 +40,7 @@ export class SessionJournal {
 
   /** Resolves when every change so far is on disk; rejects with what the store refused this turn's changes with. */
   committed(): Promise<void> {
+    if (this.#changes.length > 0) this.#schedule(); // refused before, and tried again
     return this.#next ?? this.#last;
   }
 

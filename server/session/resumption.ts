@@ -251,6 +251,7 @@ export class Resumption {
       state.sentBeforeRestart,
     );
     session.restore(state, management, now);
+    session.changed(); // what the client can have had is known only now: a second restart must find it
     this.#sessions.set(saved.id, session);
     const until = (state.detachedAt ?? now) + state.maxSeconds * 1_000;
     this.#expireAfter(session, Math.max(0, until - now));

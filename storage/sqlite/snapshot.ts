@@ -85,6 +85,10 @@ export function skipNumbers(file: string, now: number): void {
          WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'gateway_event')`,
       ).run();
       db.prepare("UPDATE sqlite_sequence SET seq = max(seq + 1, ?) WHERE name = 'gateway_event'").run(now);
+      // Stream-managed sessions (XEP-0198) counted on after the backup: their clients cannot resume them from here. What they
+      // had not acknowledged goes where that of any expired session goes, at the next start.
+      db.prepare("UPDATE saved_session SET state = json_set(state, '$.detachedAt', 0) WHERE state <> ''").run();
+      db.prepare("DELETE FROM saved_session WHERE state = ''").run();
     })();
   } finally {
     db.close();

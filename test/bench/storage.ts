@@ -21,6 +21,7 @@ const OWNERS = 200;
 const CONTACTS = 40;
 const PAGE = 50;
 const MEAN_GAP_MS = 1_000;
+const LARGEST = 200_000;
 const START = Date.UTC(2026, 0, 1);
 
 type Archive = {
@@ -286,6 +287,7 @@ async function measureQueries(file: string, samples: readonly ArchivedMessage[])
     for (const sample of samples) costs.push(await costOf(() => answer(store, sample.owner, ask(sample))));
     print(name, costs);
   }
+  await measureLargest(store);
   console.log("\nplans");
   for (const sql of statements) {
     if (!/archive/.test(sql) || !/^\s*(SELECT|UPDATE|DELETE)/.test(sql)) continue;
@@ -296,6 +298,23 @@ async function measureQueries(file: string, samples: readonly ArchivedMessage[])
     }
   }
   await store.close();
+}
+
+/** An archive as large as archive.messagesPerAccount lets one become, all of it with one contact: the worst there is. */
+async function measureLargest(store: Store): Promise<void> {
+  const owner = "largest@example.com";
+  const messages = conversation();
+  for (let n = 0; n < LARGEST; n += 200) {
+    const batch = Array.from({ length: 200 }, () => ({ ...messages.next().value, owner, with: contactName(0) }));
+    await store.archive.add(batch);
+  }
+  const newest = asked(field("with", contactName(0)), "<before/>");
+  await several("largest: with one, newest", 200, () => answer(store, owner, newest));
+  // A turn of the event loop for each 100 messages.
+  const nowhere = asked(field("with", `${contactName(0)}/nowhere`), "");
+  const turns: Cost[] = [];
+  for (let n = 0; n < 3; n += 1) turns.push(await costOf(() => answer(store, owner, nowhere), LARGEST / 100));
+  print("largest: a resource it has not, a turn", turns);
 }
 
 /** Every statement that is prepared from now on, once. */

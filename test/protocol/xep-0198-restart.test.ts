@@ -71,7 +71,10 @@ describe("a restart that was announced", () => {
     await back.sync();
   });
 
-  it("a second restart before the client is back changes nothing", async () => {
+  it.each([
+    ["acknowledged", true],
+    ["unacknowledged", false],
+  ])("a second restart before the client is back changes nothing (the rest %s)", async (_name, acked) => {
     const clock = new FakeClock();
     const folder = await temporaryFolder();
     let server = await on(folder, clock);
@@ -79,6 +82,9 @@ describe("a restart that was announced", () => {
     const previd = (await romeo.enable()).attrs.id as string;
     romeo.send("<presence/>");
     await romeo.sync();
+    for (let n = 0; n < 5; n++) await romeo.sync();
+    if (acked) romeo.ack();
+    await romeo.askForAck();
     romeo.cut();
     await romeo.ended();
     for (const round of ["one", "two", "three"]) {

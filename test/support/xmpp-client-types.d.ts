@@ -4,9 +4,11 @@ declare module "@xmpp/client" {
   import type { Element } from "ltx";
 
   export interface XmppClient {
-    readonly reconnect: { stop(): void };
+    readonly reconnect: { delay: number; stop(): void };
+    readonly streamManagement: { on(event: "resumed", listener: () => void): void };
     readonly iqCaller: { get(payload: Element, to?: string): Promise<Element> };
     on(event: "error", listener: (error: Error) => void): void;
+    on(event: "disconnect", listener: () => void): void;
     on(event: "stanza", listener: (stanza: Element) => void): void;
     on(event: "online", listener: (jid: { toString(): string }) => void): void;
     send(stanza: unknown): Promise<void>;
