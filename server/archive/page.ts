@@ -69,7 +69,7 @@ async function storeQuery(
   };
 }
 
-// Section 8 of XEP-0313: the form bounds what matches, the set bounds the page; both hold.
+// XEP-0313 section 9: the form bounds what matches, the set bounds the page; both hold.
 async function strictest(
   store: ArchiveStore,
   owner: string,

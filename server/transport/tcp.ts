@@ -108,11 +108,13 @@ export class TcpTransport implements Transport {
     });
   }
 
-  drained(): Promise<void> {
-    if (this.#closed || this.#ending) return Promise.resolve();
+  async drained(): Promise<void> {
+    // Not within the caller's stanza: a TLS socket that is written to may hand on what it has read, there and then.
+    await Promise.resolve();
+    if (this.#closed || this.#ending) return;
     this.flush();
     // Writes are done in order, and each is told of, at the latest when the socket is destroyed.
-    return new Promise((resolve) => {
+    await new Promise<void>((resolve) => {
       this.#socket.write("", () => resolve());
     });
   }
