@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type CheckpointThread, startCheckpointThread } from "../../storage/sqlite/checkpoint-thread.ts";
+import { LOG_SETTINGS, openDatabase } from "../../storage/sqlite/open.ts";
 import { openSqliteStore } from "../../storage/sqlite.ts";
 import type { Store } from "../../storage/store.ts";
 import { Outcomes, turns } from "./controlled-sync.ts";
@@ -212,18 +213,49 @@ describe("a log that has grown", () => {
 });
 
 describe("the thread", () => {
+  function run(script: string, from: string, module: string, ...args: string[]) {
+    const [root, loader] = from === "dist" ? ["dist/", []] : ["", ["--import", "tsx"]];
+    const url = new URL(`${root}storage/${module}.${from === "dist" ? "js" : "ts"}`, ROOT).href;
+    const child = fileURLToPath(new URL(`children/${script}`, import.meta.url));
+    const command = [...loader, child, url, ...args];
+    const { stdout, status, stderr } = spawnSync(process.execPath, command, { encoding: "utf8", timeout: 15_000 });
+    return { stdout, status, stderr };
+  }
+
+  it("begins the log again itself, so that its header is not synced by who writes next", async () => {
+    const db = openDatabase(path());
+    const log = () => db.prepare<[], { log: number }>("PRAGMA wal_checkpoint(NOOP)").get()?.log;
+    const thread = startCheckpointThread(path(), LOG_SETTINGS);
+    const before = Number(log());
+    expect(await thread.copy()).toEqual({ log: before, checkpointed: before });
+    expect(log()).toBe(before);
+    expect(await thread.restart()).toEqual({ log: before, checkpointed: before });
+    expect(log()).toBe(1);
+    await thread.end();
+    await expect(thread.copy()).rejects.toThrow("the checkpoint thread ended");
+    db.close();
+  });
+
+  it("that is ended while it works, is waited for", () => {
+    openDatabase(path()).close();
+    expect(run("ended-thread.mjs", "sources", "sqlite/checkpoint-thread", path())).toEqual({
+      stdout: "0\n",
+      status: 0,
+      stderr: "",
+    });
+  });
+
   it.each([
     ["sources", "close"],
     ["sources", "leave"],
     ["dist", "close"],
     ["dist", "leave"],
   ])("keeps the log short, and no process alive (from %s; the store: %s)", (from, ending) => {
-    const module = from === "dist" ? "dist/storage/sqlite.js" : "storage/sqlite.ts";
-    const child = fileURLToPath(new URL("children/checkpointed.mjs", import.meta.url));
-    const loader = from === "dist" ? [] : ["--import", "tsx"];
-    const args = [...loader, child, new URL(module, ROOT).href, path(), ending];
-    const { stdout, status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", timeout: 15_000 });
-    expect([stderr, stdout, status]).toEqual(["", "count true\n", 0]);
+    expect(run("checkpointed.mjs", from, "sqlite", path(), ending)).toEqual({
+      stdout: "count true\n",
+      status: 0,
+      stderr: "",
+    });
     if (ending === "close") expect(existsSync(`${path()}-wal`)).toBe(false);
     const db = new Database(path());
     expect(db.pragma("integrity_check", { simple: true })).toBe("ok");
