@@ -17,6 +17,8 @@ export class Counters {
   readonly logins = new Map<string, Map<string, number>>();
   /** `refused`: the recipient's store was full. */
   readonly offline = { stored: 0, refused: 0, delivered: 0 };
+  /** Sessions that clients came back to (XEP-0198), that they came too late for, and whose time was over. */
+  readonly resumptions = { resumed: 0, refused: 0, expired: 0 };
   /** Responses on the HTTP listener, by the first digit of their status; [0] is not used. */
   readonly httpResponses = [0, 0, 0, 0, 0, 0];
 

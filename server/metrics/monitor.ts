@@ -51,6 +51,12 @@ export class Monitor {
       ...this.#connections(),
       gauge("balcony_streams", "Client streams by how far they have come.", this.#byPhase()),
       gauge("balcony_sessions", "Bound resources.", sessions.count),
+      gauge("balcony_sessions_detached", "Of these, without a connection at the moment.", countDetached(sessions)),
+      counter(
+        "balcony_resumptions_total",
+        "Sessions without connection, by outcome.",
+        entries("outcome", counters.resumptions),
+      ),
       counter("balcony_logins_total", "Logins by mechanism and outcome.", logins(counters)),
       counter("balcony_stanzas_received_total", "Stanzas from clients.", entries("kind", counters.received)),
       counter("balcony_stanzas_sent_total", "Stanzas to clients.", entries("kind", counters.sent)),
@@ -172,4 +178,10 @@ function processFamilies(): Family[] {
     counter("process_cpu_seconds_total", "Processor time.", (user + system) / 1e6),
     gauge("process_start_time_seconds", "When the process began.", Math.round(Date.now() / 1000 - process.uptime())),
   ];
+}
+
+function countDetached(sessions: Sessions): number {
+  let detached = 0;
+  for (const session of sessions.all()) if (session.detached) detached += 1;
+  return detached;
 }

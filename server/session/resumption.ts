@@ -121,6 +121,7 @@ export class Resumption {
     const timer = this.#core.clock.after(delayMs, () => {
       this.#timers.delete(session);
       this.#core.log.info({ stream: session.stream }, "session-expired");
+      this.#core.counters.resumptions.expired += 1;
       this.#owner.expired(session);
     });
     this.#timers.set(session, timer);
@@ -180,10 +181,12 @@ export class Resumption {
     stream.sendNonza(serialize(resumed));
     session.attach(stream);
     this.#core.log.info({ stream: stream.id, jid: session.jid.toString(), afterRestart }, "session-resumed");
+    this.#core.counters.resumptions.resumed += 1;
     this.#owner.resumed(session, afterRestart);
   }
 
   #unknown(id: string, localpart: string): Element {
+    this.#core.counters.resumptions.refused += 1;
     const ended = this.#ended.get(id);
     const known = ended !== undefined && Jid.fromTrusted(ended.owner).localpart === localpart;
     // Section 5: so a client need not send again what was handled.

@@ -1,10 +1,11 @@
 // /metrics and /healthz of a running server: what they count, and who may ask.
 
 import Fastify from "fastify";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { addMetrics } from "../../server/http/operations.ts";
 import { openDatabase } from "../../storage/sqlite/open.ts";
 import { sqliteStore } from "../../storage/sqlite.ts";
+import { FakeClock } from "../support/fake-clock.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { Foreign } from "../support/foreign.ts";
 import { readMetrics } from "../support/metrics.ts";
@@ -76,6 +77,33 @@ describe("what is counted", () => {
       'logins_total{mechanism="PLAIN",outcome="success"}': 1,
       'logins_total{mechanism="PLAIN",outcome="not-authorized"}': 2,
       'stream_errors_total{condition="policy-violation"}': 1,
+    });
+  });
+
+  test("sessions without a connection, and what becomes of them (XEP-0198)", async () => {
+    const clock = new FakeClock();
+    const server = await startServer({}, { clock });
+    const juliet = await server.client("juliet");
+    const previd = (await juliet.enable()).attrs.id as string;
+    const resume = `<resume xmlns='urn:xmpp:sm:3' previd='${previd}' h='0'/>`;
+    juliet.cut();
+    await vi.waitFor(async () => expect((await readMetrics(server)).get("balcony_sessions_detached")).toBe(1));
+    expect((await readMetrics(server)).get("balcony_sessions")).toBe(1);
+    const moved = await changes(server, async () => {
+      const back = await server.authenticated("juliet");
+      back.send(resume);
+      await back.expect("<resumed xmlns='urn:xmpp:sm:3'/>");
+      back.cut();
+      await vi.waitFor(async () => expect((await readMetrics(server)).get("balcony_sessions_detached")).toBe(1));
+      clock.advance(601_000);
+      const late = await server.authenticated("juliet");
+      late.send(resume);
+      await late.expect("<failed xmlns='urn:xmpp:sm:3'/>");
+    });
+    expect(moved).toMatchObject({
+      'resumptions_total{outcome="resumed"}': 1,
+      'resumptions_total{outcome="expired"}': 1,
+      'resumptions_total{outcome="refused"}': 1,
     });
   });
 
