@@ -51,6 +51,9 @@ export class Messages {
   readonly #offline: Offline;
   readonly #archive: Archive | undefined;
   readonly #journal: SessionJournal;
+  // Ids of deliveries need only differ from each other, and from those that earlier runs left on disk.
+  readonly #run = randomBytes(9).toString("base64url");
+  #deliveries = 0;
 
   constructor(core: Core, { offline, archive, journal }: MessageParts) {
     this.#core = core;
@@ -88,7 +91,7 @@ export class Messages {
       let mail: Mail | undefined;
       let written: Promise<unknown> | undefined;
       const outcome = handle(() => {
-        mail = new Mail(stanza, this.#core.clock.now());
+        mail = this.#mail(stanza, this.#core.clock.now());
         this.#addSender(mail, from, to, senderKeeps, session, []);
         written = this.#write(mail, session);
         written?.catch(() => {}); // answered below
@@ -114,6 +117,10 @@ export class Messages {
       });
     };
     return keeps instanceof Promise ? keeps.then(go) : go(keeps);
+  }
+
+  #mail(stanza: Element, at: EpochMs): Mail {
+    return new Mail(stanza, at, () => `${this.#run}${++this.#deliveries}`);
   }
 
   // ---- what has to be known
@@ -161,7 +168,7 @@ export class Messages {
       this.#offline.refused(to.bareString);
       return storeFull();
     }
-    const mail = new Mail(withoutForgedIds(stanza, to.bareString), this.#core.clock.now());
+    const mail = this.#mail(withoutForgedIds(stanza, to.bareString), this.#core.clock.now());
     const same = from.bareString === to.bareString;
     if (known.recipientKeeps && known.exists) this.#keep(mail, to.bareString, from);
     const text = targets.length === 0 ? "" : serialize(mail.stanza);
@@ -290,7 +297,7 @@ export class Messages {
   }
 
   async #deliverAgain(message: Element, to: Jid): Promise<RouteOutcome> {
-    const mail = new Mail(message, this.#core.clock.now());
+    const mail = this.#mail(message, this.#core.clock.now());
     const takers = this.#takers(message, to);
     if (takers.length > 0) {
       const text = serialize(message);
@@ -327,7 +334,7 @@ export class Messages {
     for (const { stanza, at } of messages) {
       const delivery = deliverMessage(messageType(stanza), this.#core.sessions.of(account), { full: false });
       if (delivery.kind === "deliver") {
-        const mail = new Mail(this.#offline.delayed(stanza, at), at);
+        const mail = this.#mail(this.#offline.delayed(stanza, at), at);
         const text = serialize(mail.stanza);
         for (const target of delivery.to) mail.add(target, text, mail.stanza, true);
         written.push(Promise.resolve(this.#write(mail, undefined)).then(() => this.#sent(mail)));
@@ -354,16 +361,19 @@ class Mail {
   readonly #parcels: { readonly parcel: Parcel; readonly wanted: boolean }[] = [];
   #wanted: SharedDelivery | undefined;
 
-  constructor(stanza: Element, at: EpochMs) {
+  readonly #newDelivery: () => string;
+
+  constructor(stanza: Element, at: EpochMs, newDelivery: () => string) {
     this.original = stanza;
     this.stanza = stanza;
     this.at = at;
+    this.#newDelivery = newDelivery;
   }
 
   /** @param wanted the recipient must have it, by this session or by another one */
   add(session: Session, text: string, message: Element, wanted: boolean): void {
     if (session.management !== undefined) this.journaled = true;
-    if (wanted) this.#wanted ??= { id: randomBytes(9).toString("base64url"), holders: [], arrived: false };
+    if (wanted) this.#wanted ??= { id: this.#newDelivery(), holders: [], arrived: false };
     this.#parcels.push({ parcel: session.hold(text, message, this.at, wanted ? this.#wanted : undefined), wanted });
   }
 
