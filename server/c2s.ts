@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import { createSecureContext, type SecureContext } from "node:tls";
 import { Element } from "ltx";
+import type { SessionChange } from "../storage/store.ts";
 import { networkOf } from "./accounts/throttle.ts";
 import type { EpochMs, Timer } from "./clock.ts";
 import type { Composition } from "./compose.ts";
@@ -11,6 +12,7 @@ import type { Config } from "./config.ts";
 import { type StanzaError, StreamError } from "./errors.ts";
 import { Jid } from "./jid.ts";
 import { NS } from "./namespaces.ts";
+import type { AcceptedMessage } from "./router/messages.ts";
 import { bindingsOf } from "./sasl/channel-binding.ts";
 import { Resumption } from "./session/resumption.ts";
 import { Session, type SessionOwner } from "./session/session.ts";
@@ -24,6 +26,8 @@ import { Flusher, TcpTransport } from "./transport/tcp.ts";
 const SWEEP_MS = 10_000;
 const PING_ANSWER_MS = 60_000;
 const STOP_GRACE_MS = 3_000;
+/** Between two attempts to write what the disk refused. */
+const AGAIN_MS = 10_000;
 
 export type SessionEvents = {
   bound(session: Session): void;
@@ -43,6 +47,9 @@ export class ClientToServer {
   readonly #sessionOwner: SessionOwner;
   /** Messages that a connection did not take, on their way to another place. */
   readonly #settling = new Set<Promise<void>>();
+  /** What ends the wait for the next attempt. */
+  readonly #again = new Map<Timer, () => void>();
+  #stopping = false;
   #context: SecureContext;
   #sweep: Timer | undefined;
   #pinged = new WeakSet<Stream>();
@@ -130,6 +137,12 @@ export class ClientToServer {
     this.#context = createSecureContext(this.#parts.certificate.current.secureContext);
   }
 
+  /** Cuts every connection without a word. */
+  cut(): void {
+    this.#starttls.destroyConnections();
+    this.#directTls.destroyConnections();
+  }
+
   /** Closes every stream with system-shutdown, and cuts those that do not follow. */
   async stop(): Promise<void> {
     this.#sweep?.cancel();
@@ -147,10 +160,11 @@ export class ClientToServer {
       timer?.cancel();
     }
     for (const stream of [...this.#parts.core.streams]) stream.transport.destroy();
-    this.#starttls.destroyConnections();
-    this.#directTls.destroyConnections();
+    this.cut();
     await closed;
     this.#resumption.stop();
+    this.#stopping = true;
+    for (const again of [...this.#again.values()]) again();
     await Promise.all(this.#settling);
     await this.#parts.journal.committed().catch(() => {}); // logged there
   }
@@ -166,16 +180,18 @@ export class ClientToServer {
     const { core, certificate, sasl } = this.#parts;
     const context = this.#context;
     const leaf = certificate.current; // a stream binds to the certificate it was opened with, whatever is reloaded later
-    const transport = new TcpTransport(socket, {
+    const connection = new TcpTransport(socket, {
       flusher: this.#flusher,
       clock: core.clock,
       bindings: (tls) => bindingsOf(tls, leaf),
     });
+    const transport = this.#parts.probes?.transport(connection) ?? connection;
     const stream = new Stream(transport, {
       connectedAt,
       domain: core.domain.toString(),
       limits: core.limits,
       requireTls: this.#config.c2s.requireTls,
+      offerTls: this.#config.c2s.requireTls || (this.#parts.probes?.offerTls ?? true),
       clock: core.clock,
       log: core.log,
       counters: core.counters,
@@ -258,16 +274,46 @@ export class ClientToServer {
     session.finish();
     presence.unavailable(session, undefined);
     presence.releaseIfGone(session.jid.bareString);
-    this.#resumption.remove(session, end);
-    const work = session.management === undefined ? undefined : router.unacknowledged(session);
-    if (work !== undefined) this.#track(session.stream, work);
+    const last = this.#resumption.remove(session, end);
+    if (last !== undefined) {
+      const left = router.unacknowledged(session);
+      // Of a deleted account nothing may be left for the next one of its name.
+      const deleted = typeof end === "object" && end.condition === "not-authorized";
+      this.#track(session.stream, this.#settleEnd(session, last, deleted ? [] : left));
+    }
     this.#events.ended(session);
+  }
+
+  /** What the disk refuses is tried again. Until then it has the session, for the case of a restart. */
+  async #settleEnd(session: Session, last: SessionChange, left: readonly AcceptedMessage[]): Promise<void> {
+    const { journal, router, core } = this.#parts;
+    for (let ended = false; ; ) {
+      if (!ended) journal.add(last);
+      const [, settled] = await Promise.allSettled([
+        ended ? undefined : journal.committed().then(() => (ended = true)),
+        router.resettle(session.jid.bareString, left),
+      ]);
+      if (settled.status === "fulfilled") left = settled.value;
+      if (ended && left.length === 0) return;
+      if (this.#stopping) throw new Error("the disk still refuses the end of a session");
+      core.log.error({ stream: session.stream, messages: left.length }, "session-end-refused");
+      await new Promise<void>((resolve) => {
+        const timer = core.clock.after(AGAIN_MS, () => this.#again.get(timer)?.());
+        this.#again.set(timer, () => {
+          timer.cancel();
+          this.#again.delete(timer);
+          resolve();
+        });
+      });
+    }
   }
 
   async #resumed(session: Session, afterRestart: boolean): Promise<void> {
     const { presence, core } = this.#parts;
     await presence.resumed(session, afterRestart).catch((err: unknown) => {
       core.log.error({ stream: session.stream, err }, "resumption-incomplete");
+      // It is not what its client takes it for. When it is resumed again, this is tried again.
+      if (!session.detached) session.close(new StreamError("internal-server-error"));
     });
   }
 

@@ -36,6 +36,7 @@ import { time } from "./modules/time.ts";
 import { version } from "./modules/version.ts";
 import { Offline } from "./offline/offline.ts";
 import { Presence } from "./presence/presence.ts";
+import type { Probes } from "./probes.ts";
 import { rosterModule } from "./roster/roster.ts";
 import { Rosters } from "./roster/rosters.ts";
 import { Subscriptions } from "./roster/subscriptions.ts";
@@ -59,6 +60,8 @@ export type ServerParts = {
   readonly clock?: Clock;
   /** Besides the built-in ones. */
   readonly modules?: readonly Module[];
+  /** For balcony/testing. */
+  readonly probes?: Probes;
 };
 
 export type Composition = {
@@ -75,6 +78,7 @@ export type Composition = {
   /** Undefined: archive.enabled is false. */
   readonly archive: Archive | undefined;
   readonly admin: Admin;
+  readonly probes: Probes | undefined;
   /** Takes the lock of the data folder, until `close`; does nothing without a folder. Throws FolderLockedError. */
   lock(): void;
   /** Ends workers and closes the store; sessions must be gone. */
@@ -100,7 +104,10 @@ export async function compose(config: Config, parts: ServerParts): Promise<Compo
     parts.store ??
     (folder === null
       ? createMemoryStore()
-      : openSqliteStore(join(folder, "balcony.sqlite"), { durability: config.storage.durability }));
+      : openSqliteStore(join(folder, "balcony.sqlite"), {
+          durability: config.storage.durability,
+          probe: parts.probes?.commits,
+        }));
   try {
     const inUse = (await store.accounts.list({ limit: 1 })).length > 0;
     const seal = await openSeal(folder === null ? null : join(folder, "credentials.key"), inUse);
@@ -153,7 +160,12 @@ export async function compose(config: Config, parts: ServerParts): Promise<Compo
     const archive = config.archive.enabled ? new Archive(core, config.archive) : undefined;
     const presence = new Presence(core, offline);
     const subscriptions = new Subscriptions(core, presence);
-    const messages = new Messages(core, { offline, archive, journal });
+    const messages = new Messages(core, {
+      offline,
+      archive,
+      journal,
+      queueStanzas: config.streamManagement.queueStanzas,
+    });
     const router = new Router(core, { presence, subscriptions, messages });
     const gateway = createGateway({
       domain,
@@ -206,6 +218,7 @@ export async function compose(config: Config, parts: ServerParts): Promise<Compo
       certificate,
       gateway,
       archive,
+      probes: parts.probes,
       admin: createAdmin({ core, accounts, subscriptions, gateway, archive, audit, config }),
       lock() {
         if (folder !== null && parts.store === undefined) lock ??= lockFolder(folder);

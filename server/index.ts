@@ -52,8 +52,11 @@ export interface BalconyServer extends EventEmitter<ServerEvents> {
    * nothing is left open then.
    */
   start(): Promise<void>;
-  /** Closes every stream with system-shutdown, then the store; no timer or handle is left. May be called twice. */
-  stop(): Promise<void>;
+  /**
+   * Closes every stream with system-shutdown, then the store; no timer or handle is left. May be called twice.
+   * @param how `cut`: every connection ends at once and without a word
+   */
+  stop(how?: { readonly cut?: boolean }): Promise<void>;
   /** Reads the certificate files again; new connections use them. Rejects with CertificateError. */
   reloadCertificates(): Promise<void>;
 }
@@ -152,7 +155,11 @@ class Balcony extends EventEmitter<ServerEvents> implements BalconyServer {
     await this.#http.start(addresses, port);
   }
 
-  stop(): Promise<void> {
+  stop({ cut = false } = {}): Promise<void> {
+    if (cut) {
+      this.#c2s.cut();
+      this.#http?.cut();
+    }
     this.#stopping ??= this.#stop();
     return this.#stopping;
   }

@@ -14,15 +14,16 @@ import { rosterEraser, sqliteRoster } from "./sqlite/roster.ts";
 import { sessionEraser, sqliteSessions } from "./sqlite/sessions.ts";
 import { Turn } from "./sqlite/turn.ts";
 import { WalFile } from "./sqlite/wal-file.ts";
-import type { Store } from "./store.ts";
+import type { CommitProbe, Store } from "./store.ts";
 
-/** The last three are for tests. */
+/** The last four are for tests. */
 export type SqliteStoreOptions = {
   readonly durability?: Durability;
   readonly busyTimeoutMs?: number;
   /** In place of syncing the write-ahead log; not called with durability "normal". */
   readonly sync?: () => Promise<void>;
   readonly checkpoints?: CheckpointOptions;
+  readonly probe?: CommitProbe | undefined;
 };
 
 /**
@@ -59,7 +60,7 @@ export function sqliteStore(db: Database, options: SqliteStoreOptions = {}): Sto
 /** How writes are committed, put on disk and checkpointed. */
 function openTurn(
   db: Database,
-  { durability = "full", busyTimeoutMs, sync, checkpoints: checkpointOptions }: SqliteStoreOptions,
+  { durability = "full", busyTimeoutMs, sync, checkpoints: checkpointOptions, probe }: SqliteStoreOptions,
 ): { readonly turn: Turn; close(): Promise<void> } {
   const log = new WalFile(db.name);
   db.pragma("synchronous = NORMAL"); // "full" is what `sync` does
@@ -67,7 +68,11 @@ function openTurn(
   const turn: Turn = new Turn(db, {
     ...(busyTimeoutMs !== undefined && { busyTimeoutMs }),
     ...(durability === "full" && { sync: sync ?? (() => log.sync()) }),
-    committed: () => checkpoints.afterCommit(),
+    ...(probe !== undefined && { committing: () => probe.committing() }),
+    committed: () => {
+      probe?.committed();
+      checkpoints.afterCommit();
+    },
   });
   const checkpoints = new Checkpoints(db, turn, { settings: THREAD_SETTINGS, ...checkpointOptions });
 

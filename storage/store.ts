@@ -459,6 +459,14 @@ export type StoreStatistics = {
   readonly refusal: StoreWriteError | undefined;
 };
 
+/** Who is told of a store's commits. */
+export type CommitProbe = {
+  /** One is about to be made. */
+  committing(): void;
+  /** It was made, and nobody was answered yet. */
+  committed(): void;
+};
+
 export interface Store {
   readonly accounts: AccountStore;
   readonly roster: RosterStore;

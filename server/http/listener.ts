@@ -55,6 +55,8 @@ export interface HttpListener {
   start(addresses: readonly string[], port: number): Promise<void>;
   /** No new connections, event streams end, open requests get 5 seconds, then everything is cut. */
   stop(): Promise<void>;
+  /** Cuts every connection in the middle of whatever it is doing. */
+  cut(): void;
 }
 
 export function createHttpListener(options: HttpListenerOptions): HttpListener {
@@ -107,6 +109,7 @@ export function createHttpListener(options: HttpListenerOptions): HttpListener {
       sockets.destroyConnections();
       await sockets.close();
     },
+    cut: () => sockets.destroyConnections(),
   };
 }
 

@@ -130,9 +130,11 @@ export class Offline {
   }
 
   async #drain(session: Session, owner: string): Promise<void> {
+    const { maxStanzas = PAGE, maxBytes = Number.POSITIVE_INFINITY } = session.management?.batch ?? {};
+    const bytes = Math.min(this.#core.limits.outboxBytes / 2, maxBytes);
     for (let after = 0; ; ) {
-      const page = await this.#core.store.offline.load(owner, after, PAGE);
-      for (const batch of batches(page, this.#core.limits.outboxBytes / 2)) {
+      const page = await this.#core.store.offline.load(owner, after, Math.min(PAGE, maxStanzas));
+      for (const batch of batches(page, bytes)) {
         if (!this.#takes(session)) return;
         after = (batch.at(-1) as OfflineMessage).id;
         if (session.management === undefined) await this.#hand(session, owner, batch);

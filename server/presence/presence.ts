@@ -26,6 +26,7 @@ export class Presence {
 
   /** Presence without `to` and without type: initial (section 4.2.2) or a change (section 4.4.2). */
   async available(session: Session, said: Element): Promise<RouteOutcome> {
+    session.becoming = said;
     const owner = session.jid.bareString;
     const roster = await this.#core.rosters.load(owner);
     if (this.#core.sessions.get(session.jid) !== session) {
@@ -39,7 +40,7 @@ export class Presence {
     const priority = presencePriority(stanza);
     // All in one turn: what changes before it is seen here, and what changes after it is sent to an available resource.
     const become = (): void => {
-      if (this.#core.sessions.get(session.jid) !== session) return;
+      if (this.#core.sessions.get(session.jid) !== session || session.becoming !== said) return; // it said more since
       session.presence = stanza;
       session.priority = priority;
       if (initial) this.#greet(session, roster);
@@ -48,7 +49,7 @@ export class Presence {
     };
     // Messages that wait come before any that arrive from now on.
     if (couldReceive || priority < 0) become();
-    else if (!(await this.#offline.flush(session, become))) session.arriving = said;
+    else if (!(await this.#offline.flush(session, become)) && session.becoming === said) session.arriving = said;
     if (initial && session.available) await this.#probeComponents(session, roster);
     return undefined;
   }
@@ -57,8 +58,12 @@ export class Presence {
   async resumed(session: Session, afterRestart: boolean): Promise<void> {
     const { arriving } = session;
     if (arriving !== undefined) {
-      session.arriving = undefined;
-      await this.available(session, arriving);
+      try {
+        await this.available(session, arriving);
+      } catch (error) {
+        if (session.becoming === arriving) session.arriving = arriving;
+        throw error;
+      }
       return;
     }
     if (!session.available) return;
@@ -89,6 +94,7 @@ export class Presence {
     const { jid } = session;
     const shared = new SharedPresence(stanza ?? presence({ type: "unavailable", from: jid.toString() }));
     session.arriving = undefined;
+    session.becoming = undefined;
     let told: (receiver: Jid) => boolean = () => false;
     if (session.available) {
       session.presence = undefined;

@@ -32,7 +32,12 @@ export type MessageParts = {
   /** Undefined: nothing is archived. */
   readonly archive: Archive | undefined;
   readonly journal: SessionJournal;
+  /** How many messages a session may leave, which the offline store takes beyond its bound. */
+  readonly queueStanzas: number;
 };
+
+/** A message that a session had, as it was sent, and when it was accepted. */
+export type AcceptedMessage = { readonly stanza: Element; readonly at: EpochMs };
 
 /** What has to be known before a message can be decided on in one turn. */
 type Known = {
@@ -40,23 +45,23 @@ type Known = {
   readonly recipientKeeps: boolean;
   /** Of a local recipient. */
   readonly exists: boolean;
-  /** The recipient's offline store takes one more. */
-  readonly room: boolean;
 };
 
-const NOTHING_KNOWN: Known = { senderKeeps: false, recipientKeeps: false, exists: true, room: true };
+const NOTHING_KNOWN: Known = { senderKeeps: false, recipientKeeps: false, exists: true };
 
 export class Messages {
   readonly #core: Core;
   readonly #offline: Offline;
   readonly #archive: Archive | undefined;
   readonly #journal: SessionJournal;
+  readonly #queueStanzas: number;
   // Ids of deliveries need only differ from each other, and from those that earlier runs left on disk.
   readonly #run = randomBytes(9).toString("base64url");
   #deliveries = 0;
 
-  constructor(core: Core, { offline, archive, journal }: MessageParts) {
+  constructor(core: Core, { offline, archive, journal, queueStanzas }: MessageParts) {
     this.#core = core;
+    this.#queueStanzas = queueStanzas;
     this.#offline = offline;
     this.#archive = archive;
     this.#journal = journal;
@@ -133,20 +138,13 @@ export class Messages {
     const senderKeeps = isLocalUser(this.#core, from) && this.#keeps(stanza, from.bareString, to);
     const recipientKeeps = this.#keeps(stanza, to.bareString, from);
     const exists = online || this.#core.accountExists(to.localpart as string);
-    const room = storing ? this.#offline.hasRoom(to.bareString) : true;
-    if (
-      typeof senderKeeps === "boolean" &&
-      typeof recipientKeeps === "boolean" &&
-      typeof exists === "boolean" &&
-      typeof room === "boolean"
-    ) {
-      return { senderKeeps, recipientKeeps, exists, room };
+    if (typeof senderKeeps === "boolean" && typeof recipientKeeps === "boolean" && typeof exists === "boolean") {
+      return { senderKeeps, recipientKeeps, exists };
     }
-    return Promise.all([senderKeeps, recipientKeeps, exists, room]).then(([sender, recipient, there, roomy]) => ({
+    return Promise.all([senderKeeps, recipientKeeps, exists]).then(([sender, recipient, there]) => ({
       senderKeeps: sender,
       recipientKeeps: recipient,
       exists: there,
-      room: roomy,
     }));
   }
 
@@ -164,9 +162,14 @@ export class Messages {
     if (delivery.kind === "ignore") return undefined;
     const targets = delivery.kind === "deliver" ? delivery.to : [];
     const storing = delivery.kind === "store" && known.exists && Offline.isStorable(stanza);
-    if (storing && !known.room) {
-      this.#offline.refused(to.bareString);
-      return storeFull();
+    if (storing) {
+      // Asked again in the turn of the writing: others may have taken the room since.
+      const room = this.#offline.hasRoom(to.bareString);
+      if (room instanceof Promise) return room.then(() => this.#accept(stanza, from, to, session, known));
+      if (!room) {
+        this.#offline.refused(to.bareString);
+        return storeFull();
+      }
     }
     const mail = this.#mail(withoutForgedIds(stanza, to.bareString), this.#core.clock.now());
     const same = from.bareString === to.bareString;
@@ -177,7 +180,8 @@ export class Messages {
       // What somebody writes to themselves is kept once, and copied once.
       this.#addCopies("sent", mail.stanza, from, { mail, sender: session, recipients: targets });
     } else {
-      this.#addCopies("received", mail.stanza, to, { mail, recipients: targets });
+      // What waits in the offline store is safe there: a copy of it that is not acknowledged need go nowhere else.
+      this.#addCopies("received", mail.stanza, to, { mail, recipients: targets, wanted: !storing });
       if (isLocalUser(this.#core, from)) this.#addSender(mail, from, to, known.senderKeeps, session, targets);
     }
     if (storing) mail.stored = this.#offline.store(to.bareString, mail.stanza, mail.at);
@@ -198,7 +202,7 @@ export class Messages {
       return storeFull();
     }
     // Whoever was to have it left while it was written.
-    if (!mail.release()) await this.redeliver([mail.stanza], () => {});
+    if (!mail.release()) await this.#deliverAgain(mail.stanza, recipientOf(mail.stanza));
     return undefined;
   }
 
@@ -243,12 +247,17 @@ export class Messages {
     direction: CarbonDirection,
     stanza: Element,
     user: Jid,
-    { mail, sender, recipients }: { mail: Mail; sender?: Session | undefined; recipients: readonly Session[] },
+    {
+      mail,
+      sender,
+      recipients,
+      wanted = false,
+    }: { mail: Mail; sender?: Session | undefined; recipients: readonly Session[]; wanted?: boolean },
   ): void {
     const targets = carbonTargets(this.#core.sessions.of(user.bareString), { sender, recipients });
     if (targets.length === 0 || !isCarbonEligible(stanza, direction)) return;
     const textFor = carbonOf(direction, stanza, user.bareString);
-    for (const target of targets) mail.add(target, textFor(target.jid.toString()), stanza, direction === "received");
+    for (const target of targets) mail.add(target, textFor(target.jid.toString()), stanza, wanted);
   }
 
   #decide(stanza: Element, to: Jid): Delivery<Session> {
@@ -308,7 +317,7 @@ export class Messages {
       if (!(await this.#core.accountExists(to.localpart as string))) return undefined;
       mail.stored = this.#offline.store(to.bareString, message, mail.at);
     }
-    await this.#write(mail, undefined);
+    await this.#writeOrFail(mail);
     return this.#sent(mail);
   }
 
@@ -325,24 +334,45 @@ export class Messages {
 
   /**
    * What a managed session ended without its client's having acknowledged, and no other device has: to the account's
-   * other devices, else to the offline store, whatever its quota, for it was accepted. All is written in the turn of the
-   * call, with the end of the session. Source: XEP-0198 section 4, RFC 6121 section 8.5.3.2.1.
-   * @param messages the originals, oldest first, each with the time when it was accepted
+   * other devices, else to the offline store, for it was accepted. All is written in the turn of the call, with the end of
+   * the session. Source: XEP-0198 section 4, RFC 6121 section 8.5.3.2.1.
+   * @param messages oldest first
+   * @param refused is called for each that there is no room for
+   * @returns those that the store rejected
    */
-  resettle(account: string, messages: readonly { readonly stanza: Element; readonly at: EpochMs }[]): Promise<void> {
-    const written: Promise<unknown>[] = [];
-    for (const { stanza, at } of messages) {
-      const delivery = deliverMessage(messageType(stanza), this.#core.sessions.of(account), { full: false });
-      if (delivery.kind === "deliver") {
-        const mail = this.#mail(this.#offline.delayed(stanza, at), at);
-        const text = serialize(mail.stanza);
-        for (const target of delivery.to) mail.add(target, text, mail.stanza, true);
-        written.push(Promise.resolve(this.#write(mail, undefined)).then(() => this.#sent(mail)));
-      } else if (delivery.kind === "store" && Offline.isStorable(stanza)) {
-        written.push(this.#offline.store(account, stanza, at, Number.POSITIVE_INFINITY));
+  async resettle(
+    account: string,
+    messages: readonly AcceptedMessage[],
+    refused: (message: Element, error: StanzaError) => void,
+  ): Promise<readonly AcceptedMessage[]> {
+    const settling = messages.map(async (message) => {
+      try {
+        if (!(await this.#resettleOne(account, message))) refused(message.stanza, storeFull());
+        return undefined;
+      } catch {
+        return message;
       }
+    });
+    return (await Promise.all(settling)).filter((message) => message !== undefined);
+  }
+
+  /** False: there is no room for it. */
+  async #resettleOne(account: string, { stanza, at }: AcceptedMessage): Promise<boolean> {
+    const delivery = deliverMessage(messageType(stanza), this.#core.sessions.of(account), { full: false });
+    if (delivery.kind === "deliver") {
+      const mail = this.#mail(this.#offline.delayed(stanza, at), at);
+      const text = serialize(mail.stanza);
+      for (const target of delivery.to) mail.add(target, text, mail.stanza, true);
+      await this.#writeOrFail(mail);
+      await this.#sent(mail);
+    } else if (delivery.kind === "store" && Offline.isStorable(stanza)) {
+      return this.#offline.store(account, stanza, at, this.#core.limits.offlineMessages + this.#queueStanzas);
     }
-    return Promise.all(written).then(() => undefined);
+    return true;
+  }
+
+  async #writeOrFail(mail: Mail): Promise<void> {
+    await Promise.resolve(this.#write(mail, undefined)).catch((error: unknown) => mail.fail(error));
   }
 }
 

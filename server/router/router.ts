@@ -3,7 +3,6 @@
 
 import { type Element, parse } from "ltx";
 import { StoreLimitError, StoreWriteError } from "../../storage/store.ts";
-import type { EpochMs } from "../clock.ts";
 import { type StanzaError, StreamError, stanzaError } from "../errors.ts";
 import { Jid } from "../jid.ts";
 import { NS } from "../namespaces.ts";
@@ -22,7 +21,7 @@ import {
 } from "../stanza.ts";
 import { originalOf } from "./carbons.ts";
 import { DispatchTable, type IqTarget, type IqType, iqFault, payloadOf } from "./dispatch.ts";
-import type { Messages } from "./messages.ts";
+import type { AcceptedMessage, Messages } from "./messages.ts";
 import { type Core, isLocalUser, type RouteOutcome, type RouteResult } from "./routing.ts";
 
 const KINDS: ReadonlySet<string> = new Set(["message", "presence", "iq"]);
@@ -84,40 +83,49 @@ export class Router {
    */
   async undelivered(messages: readonly Element[]): Promise<void> {
     const answers: RouteResult[] = [];
-    await this.#messages.redeliver(messages, (message, error) => {
-      if (!mayAnswerWithError(message)) return;
-      const reply = errorReply(message, error);
-      answers.push(this.route(reply, Jid.fromTrusted(attr(reply, "from") ?? this.#core.domain.toString())));
-    });
+    await this.#messages.redeliver(messages, (message, error) => answers.push(this.#bounce(message, error)));
     await Promise.all(answers);
   }
 
   /**
-   * What a managed session ended without its client's having acknowledged: messages go where `resettle` puts them, and
-   * who asked something is told. Call it in the turn in which the session ends. Source: XEP-0198 section 4.
+   * What a managed session ended without its client's having acknowledged: who asked something is told, and the messages
+   * are for `resettle`. Call it in the turn in which the session ends. Source: XEP-0198 section 4.
    */
-  async unacknowledged(session: Session): Promise<void> {
+  unacknowledged(session: Session): readonly AcceptedMessage[] {
     const { management, jid } = session;
-    if (management === undefined) return;
+    if (management === undefined) return [];
     management.leaveDeliveries();
-    const messages: { stanza: Element; at: EpochMs }[] = [];
-    const answers: RouteResult[] = [];
+    const messages: AcceptedMessage[] = [];
     for (const { text, at, delivery } of management.remains()) {
       if (delivery !== undefined) {
         // Another device has it, or still may.
         if (delivery.arrived || delivery.holders.length > 0) continue;
         delivery.arrived = true;
         messages.push({ stanza: originalOf(parse(text) as Element), at });
-      } else if (text.startsWith("<iq")) answers.push(this.#refuse(parse(text) as Element, jid));
+      } else if (text.startsWith("<iq")) this.#refuse(parse(text) as Element, jid);
     }
-    await Promise.all([this.#messages.resettle(jid.bareString, messages), ...answers]);
+    return messages;
   }
 
-  #refuse(iq: Element, to: Jid): RouteResult {
+  #refuse(iq: Element, to: Jid): void {
     const type = attr(iq, "type");
     const from = attr(iq, "from");
-    if ((type !== "get" && type !== "set") || from === undefined || !from.includes("@")) return undefined;
-    return this.route(errorReply(iq, stanzaError("service-unavailable")), to);
+    if ((type !== "get" && type !== "set") || from === undefined || !from.includes("@")) return;
+    void this.route(errorReply(iq, stanzaError("service-unavailable")), to); // to a resource: nothing that could fail
+  }
+
+  /**
+   * Puts elsewhere what an ended session leaves; senders are told of what there is no room for.
+   * @returns those that the disk refused: they are to be put elsewhere again
+   */
+  resettle(account: string, messages: readonly AcceptedMessage[]): Promise<readonly AcceptedMessage[]> {
+    return this.#messages.resettle(account, messages, (message, error) => void this.#bounce(message, error));
+  }
+
+  #bounce(message: Element, error: StanzaError): RouteResult {
+    if (!mayAnswerWithError(message)) return undefined;
+    const reply = errorReply(message, error);
+    return this.route(reply, Jid.fromTrusted(attr(reply, "from") ?? this.#core.domain.toString()));
   }
 
   /** Routes a stanza whose `from` is true. */

@@ -1,19 +1,27 @@
 // What happens to stream-managed sessions, on its way to disk: the changes of one turn go in one write, which shares the
 // commit of whatever else was stored in that turn.
 
-import { type SessionChange, type SessionStore, StoreWriteError } from "../../storage/store.ts";
+import type { SessionChange, SessionStore } from "../../storage/store.ts";
 import type { Logger } from "../log.ts";
 
-/** A session whose description has changed. It is asked once, when the turn's changes are written. */
+/** A session that is kept on disk. */
 export interface Saved {
+  /** Of its changes. */
+  readonly id: string;
+  /** Its description. It is asked once, when the turn's changes are written. */
   save(): SessionChange;
+  /** All of it as it is now, whatever of it is on disk. */
+  rewrite(): readonly SessionChange[];
 }
 
 export class SessionJournal {
   readonly #store: SessionStore;
   readonly #log: Logger;
   #changes: SessionChange[] = [];
-  #changed = new Set<Saved>();
+  readonly #changed = new Set<Saved>();
+  readonly #known = new Map<string, Saved>();
+  /** Of known sessions, of which something on disk is not as it is in memory: they are written anew as a whole. */
+  readonly #behind = new Set<string>();
   /** Of the changes that are being collected. */
   #next: Promise<void> | undefined;
   #last: Promise<void> = Promise.resolve();
@@ -28,19 +36,33 @@ export class SessionJournal {
     this.#schedule();
   }
 
-  /** The session's description is written with this turn's changes, ahead of none and behind none of its own. */
+  /** The session's description is written with this turn's changes: the first time ahead of them, for they need it. */
   touch(session: Saved): void {
-    this.#changed.add(session);
+    if (this.#known.has(session.id)) this.#changed.add(session);
+    else {
+      this.#known.set(session.id, session);
+      this.#changes.push(session.save());
+    }
     this.#schedule();
   }
 
+  /** What was written of the session is not true any more. */
+  rewrite(id: string): void {
+    if (!this.#known.has(id)) return;
+    this.#behind.add(id);
+    this.#schedule();
+  }
+
+  /** It has ended. Its last change is tried once: who makes it knows what else belongs to it. */
   forget(session: Saved): void {
     this.#changed.delete(session);
+    this.#known.delete(session.id);
+    this.#behind.delete(session.id);
   }
 
   /** Resolves when every change so far is on disk; rejects with what the store refused this turn's changes with. */
   committed(): Promise<void> {
-    if (this.#changes.length > 0) this.#schedule(); // refused before, and tried again
+    if (this.#behind.size > 0) this.#schedule(); // refused before, and tried again
     return this.#next ?? this.#last;
   }
 
@@ -52,19 +74,28 @@ export class SessionJournal {
   }
 
   async #write(): Promise<void> {
-    const changes = [...this.#changes, ...[...this.#changed].map((session) => session.save())];
-    this.#changes = [];
-    this.#changed.clear();
-    this.#last = this.#next as Promise<void>;
+    const changes = this.#take();
+    const written = this.#next as Promise<void>;
+    this.#last = written;
     this.#next = undefined;
     try {
       await this.#store.apply(changes);
     } catch (error) {
       this.#log.error({ err: error, changes: changes.length }, "session-changes-refused");
-      // What is in memory is true: the disk is told again with the next change. Anything else than a refusing disk is a
-      // mistake in the changes themselves, which a second try would only repeat.
-      if (error instanceof StoreWriteError) this.#changes = [...changes, ...this.#changes];
+      // What is in memory is true. The same changes again would be ever more of them, and some were taken back since.
+      for (const { id } of changes) if (this.#known.has(id)) this.#behind.add(id);
+      if (this.#last === written) this.#last = Promise.resolve();
       throw error;
     }
+  }
+
+  #take(): readonly SessionChange[] {
+    const changes = this.#changes.filter(({ id }) => !this.#behind.has(id));
+    for (const session of this.#changed) if (!this.#behind.has(session.id)) changes.push(session.save());
+    for (const id of this.#behind) changes.push(...(this.#known.get(id) as Saved).rewrite());
+    this.#changes = [];
+    this.#changed.clear();
+    this.#behind.clear();
+    return changes;
   }
 }

@@ -26,6 +26,8 @@ const UNREQUESTED = 5;
 export type Wire = {
   stanza(text: string): void;
   nonza(text: string): void;
+  /** Resolves when the connection has taken what was given to it, or is gone. */
+  drained(): Promise<void>;
   /** The client owes an acknowledgement for longer than it may. */
   overdue(): void;
 };
@@ -37,6 +39,8 @@ export type ManagementOptions = {
   readonly resumable: boolean;
   readonly maxSeconds: number;
   readonly limits: QueueLimits;
+  /** So much of what waits in line is given to the connection before it must have taken that: else it would be cut off. */
+  readonly burstBytes: number;
   readonly ackTimeoutMs: number;
   readonly journal: SessionJournal;
   readonly requests: AckRequests;
@@ -52,8 +56,12 @@ export class StreamManagement {
   #wire: Wire | undefined;
   /** Not sent yet on the present connection, oldest first: the first one is held. */
   #line: UnackedEntry[] = [];
+  /** The line waits for the connection. */
+  #draining = false;
   #inbound: number;
   #inboundOnDisk: number;
+  /** Of the last stanza that the client can have had. */
+  #transmitted = 0;
   #unrequested = 0;
   #requestedAt: EpochMs | undefined;
   /** After a restart, until the client is back: the last that the client can have had. */
@@ -107,19 +115,38 @@ export class StreamManagement {
    */
   cancel(entry: UnackedEntry, filler: string): void {
     if (entry.delivery !== undefined) leave(entry.delivery, this.id);
+    entry.delivery = undefined;
     this.#queue.replace(entry, filler);
+    this.#options.journal.rewrite(this.id);
     this.release(entry);
   }
 
   #advance(): void {
     const wire = this.#wire;
-    while (wire !== undefined && this.#line.length > 0 && !(this.#line[0] as UnackedEntry).held) {
-      this.#transmit(wire, this.#line.shift() as UnackedEntry);
+    if (wire === undefined || this.#draining) return;
+    for (let burst = 0; this.#line.length > 0 && !(this.#line[0] as UnackedEntry).held; ) {
+      if (burst >= this.#options.burstBytes) {
+        this.#advanceLater(wire);
+        return;
+      }
+      const entry = this.#line.shift() as UnackedEntry;
+      burst += entry.text.length;
+      this.#transmit(wire, entry);
     }
+  }
+
+  #advanceLater(wire: Wire): void {
+    this.#draining = true;
+    wire.drained().then(() => {
+      if (this.#wire !== wire) return;
+      this.#draining = false;
+      this.#advance();
+    });
   }
 
   #transmit(wire: Wire, entry: UnackedEntry): void {
     wire.stanza(entry.text);
+    if (entry.sequence > this.#transmitted) this.#transmitted = entry.sequence;
     this.#unrequested += 1;
     if (this.#requestedAt !== undefined) return;
     if (this.#unrequested >= UNREQUESTED) this.#request(wire);
@@ -143,8 +170,8 @@ export class StreamManagement {
 
   /** An `<a/>`, or the h of a resumption. Throws StreamError: it covers more than was sent, or less than before. */
   acknowledge(h: number): void {
-    const acknowledged = this.#queue.acknowledge(h);
-    if (acknowledged === undefined) throw tooHigh(h, this.#queue.sent);
+    const acknowledged = ahead(h, this.#transmitted) > 0 ? undefined : this.#queue.acknowledge(h);
+    if (acknowledged === undefined) throw tooHigh(h, this.#transmitted);
     this.#requestedAt = undefined;
     if (this.#unrequested > this.#queue.length) this.#unrequested = this.#queue.length;
     let journaled = 0;
@@ -165,6 +192,12 @@ export class StreamManagement {
     for (const { session, sequence } of delivery.holders) {
       this.#options.journal.add({ id: session, settled: [sequence] });
     }
+  }
+
+  /** Of so much at a time, with `room` between, the queue does not overflow. */
+  get batch(): QueueLimits {
+    const { maxStanzas, maxBytes } = this.#options.limits;
+    return { maxStanzas: Math.floor(maxStanzas / 4), maxBytes: Math.floor(maxBytes / 4) };
   }
 
   /** Resolves when the client has acknowledged enough for more to be sent, or is gone: for who has much to send. */
@@ -233,6 +266,7 @@ export class StreamManagement {
     this.#wire = wire;
     this.#unrequested = 0;
     this.#requestedAt = undefined;
+    this.#draining = false;
     this.#line = [...this.#queue.entries()];
     this.#advance();
   }
@@ -288,6 +322,7 @@ export class StreamManagement {
     this.#restored = [];
     this.#sentBefore = undefined;
     this.#queue = new UnackedQueue(this.#options.limits, had);
+    this.#transmitted = had;
     this.#queue.adopt(left);
     this.#record({ ackedUpTo: Number.MAX_SAFE_INTEGER });
     for (const { delivery, sequence } of left) {
@@ -296,6 +331,13 @@ export class StreamManagement {
       delivery.holders.push({ session: this.id, sequence });
     }
     this.#record({ append: left.map(row) });
+  }
+
+  /** What the client has not acknowledged, as it is on disk. */
+  rows(): readonly UnackedStanza[] {
+    return this.remains()
+      .filter(({ journaled }) => journaled)
+      .map(row);
   }
 
   #record(change: Omit<SessionChange, "id">): void {

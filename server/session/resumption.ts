@@ -2,7 +2,7 @@
 
 import { createHash, randomBytes } from "node:crypto";
 import { Element } from "ltx";
-import type { SavedSession, UnackedStanza } from "../../storage/store.ts";
+import type { SavedSession, SessionChange, UnackedStanza } from "../../storage/store.ts";
 import type { EpochMs, Timer } from "../clock.ts";
 import type { Config } from "../config.ts";
 import { StreamError } from "../errors.ts";
@@ -48,6 +48,9 @@ export class Resumption {
   readonly #turns = new Turns();
   /** Their old connection is being closed because they are resumed on another. */
   readonly #moving = new Set<Session>();
+  /** Their clients were not back since a restart. */
+  readonly #restored = new Set<Session>();
+  #stopped = false;
 
   constructor(core: Core, journal: SessionJournal, config: Config["streamManagement"], owner: ResumptionOwner) {
     this.#core = core;
@@ -93,9 +96,11 @@ export class Resumption {
   }
 
   #management(id: string, resumable: boolean, maxSeconds: number, inbound = 0): StreamManagement {
-    const { clock } = this.#core;
+    const { clock, limits } = this.#core;
     const ackTimeoutMs = this.#config.ackTimeoutSeconds * 1_000;
-    const parts = { limits: this.queueLimits, ackTimeoutMs, journal: this.journal, requests: this.#requests, clock };
+    const burstBytes = limits.outboxBytes / 2;
+    const limitsAndTimes = { limits: this.queueLimits, burstBytes, ackTimeoutMs };
+    const parts = { ...limitsAndTimes, journal: this.journal, requests: this.#requests, clock };
     return new StreamManagement({ id, resumable, maxSeconds, ...parts }, inbound);
   }
 
@@ -118,6 +123,7 @@ export class Resumption {
 
   #expireAfter(session: Session, delayMs: number): void {
     this.#timers.get(session)?.cancel();
+    if (this.#stopped) return;
     const timer = this.#core.clock.after(delayMs, () => {
       this.#timers.delete(session);
       this.#core.log.info({ stream: session.stream }, "session-expired");
@@ -143,13 +149,12 @@ export class Resumption {
       await this.#release(session);
       if (this.#sessions.get(id) !== session) return this.#unknown(id, localpart);
       try {
-        await this.#takeOver(session, session.management, { stream, previd, h, attach });
+        return await this.#takeOver(session, session.management, { stream, previd, h, attach });
       } finally {
         if (session.detached && this.#sessions.get(id) === session) {
           this.#expireAfter(session, session.management.maxSeconds * 1_000);
         }
       }
-      return undefined;
     });
   }
 
@@ -170,19 +175,25 @@ export class Resumption {
     session: Session,
     management: StreamManagement,
     { stream, previd, h, attach }: { stream: Stream; previd: string; h: number; attach: Attach },
-  ): Promise<void> {
-    const afterRestart = management.sentBeforeRestart !== undefined;
-    management.renumber(h);
+  ): Promise<Element | undefined> {
+    if (management.sentBeforeRestart !== undefined) {
+      management.renumber(h);
+      session.changed(); // on disk with the new numbers, not behind them
+    }
     management.acknowledge(h);
     // The client forgets what it is told was handled: so it must be on disk.
     await management.saveInbound();
-    if (this.#sessions.get(management.id) !== session || !attach(session)) return;
+    if (this.#sessions.get(management.id) !== session)
+      return this.#unknown(management.id, session.jid.localpart as string);
+    if (!attach(session)) return undefined;
+    const afterRestart = this.#restored.delete(session);
     const resumed = new Element("resumed", { xmlns: NS.sm, previd, h: counterAttribute(management.inbound) });
     stream.sendNonza(serialize(resumed));
     session.attach(stream);
     this.#core.log.info({ stream: stream.id, jid: session.jid.toString(), afterRestart }, "session-resumed");
     this.#core.counters.resumptions.resumed += 1;
     this.#owner.resumed(session, afterRestart);
+    return undefined;
   }
 
   #unknown(id: string, localpart: string): Element {
@@ -195,23 +206,26 @@ export class Resumption {
 
   // ---- the end
 
-  /** The session has ended. Its unacknowledged stanzas are the caller's, to be put elsewhere in the same turn. */
-  remove(session: Session, end: SessionEnd): void {
+  /**
+   * The session has ended.
+   * @returns its last change, to be written by the caller in one turn with where its unacknowledged stanzas go
+   */
+  remove(session: Session, end: SessionEnd): SessionChange | undefined {
     const { management } = session;
-    if (management === undefined || this.#sessions.get(management.id) !== session) return;
+    if (management === undefined || this.#sessions.get(management.id) !== session) return undefined;
     const { id, inbound, resumable } = management;
     this.#sessions.delete(id);
+    this.#restored.delete(session);
     this.#timers.get(session)?.cancel();
     this.#timers.delete(session);
     if (!resumable || end === "closed" || (end !== "broken" && end.condition === "not-authorized")) {
-      this.journal.add({ id, remove: true });
-      return;
+      return { id, remove: true };
     }
     const owner = session.jid.bareString;
     const at = this.#core.clock.now();
     const save = { id, owner, resourcepart: "", state: "", inbound, savedAt: at };
-    this.journal.add({ id, save, ackedUpTo: Number.MAX_SAFE_INTEGER });
     this.#remember(id, { owner, inbound, at });
+    return { id, save, ackedUpTo: Number.MAX_SAFE_INTEGER };
   }
 
   #remember(id: string, ended: Ended): void {
@@ -256,12 +270,15 @@ export class Resumption {
     session.restore(state, management, now);
     session.changed(); // what the client can have had is known only now: a second restart must find it
     this.#sessions.set(saved.id, session);
-    const until = (state.detachedAt ?? now) + state.maxSeconds * 1_000;
-    this.#expireAfter(session, Math.max(0, until - now));
+    this.#restored.add(session);
+    // The machine's clock may have been set back meanwhile.
+    const awayMs = Math.max(0, now - (state.detachedAt ?? now));
+    this.#expireAfter(session, Math.max(0, state.maxSeconds * 1_000 - awayMs));
   }
 
   /** Ends every timer. What is detached stays on disk. */
   stop(): void {
+    this.#stopped = true;
     this.#requests.stop();
     for (const timer of this.#timers.values()) timer.cancel();
     this.#timers.clear();

@@ -71,6 +71,8 @@ export class Session implements StreamSession {
   priority = 0;
   /** It asked what waits for it, and wants nothing of it unasked (XEP-0013 section 2). */
   flexibleOffline = false;
+  /** Available presence that it said last, and that begins to count when older messages are sent. */
+  becoming: Element | undefined;
   /** Entities outside the roster's `from` that have this resource's available presence (RFC 6121 section 4.6). */
   readonly directed = new Map<string, Jid>();
   #presence: Element | undefined;
@@ -286,6 +288,11 @@ export class Session implements StreamSession {
       const again = delivery === undefined ? undefined : message;
       return {
         release: () => {
+          // Enabled meanwhile: the client counts it.
+          if (this.#management !== undefined && !this.#ending) {
+            this.#queue(text, at, { journaled: true, held: false, delivery });
+            return true;
+          }
           if (this.#outbox === undefined || !this.#outbox.open) return false;
           if (delivery !== undefined) delivery.arrived = true;
           this.#outbox.sendText(text, again);
@@ -360,6 +367,7 @@ export class Session implements StreamSession {
     this.#management?.attach({
       stanza: (text) => outbox.sendText(text),
       nonza: (text) => outbox.sendNonza(text),
+      drained: () => outbox.drained(),
       overdue: () => outbox.close(new StreamError("connection-timeout", "no acknowledgement came for too long")),
     });
   }
@@ -388,7 +396,7 @@ export class Session implements StreamSession {
     this.#ending = true;
     this.#outbox = undefined;
     this.#management?.detach();
-    this.#owner.journal.forget(this);
+    if (this.#management !== undefined) this.#owner.journal.forget(this);
   }
 
   // ---- over a restart
@@ -396,6 +404,20 @@ export class Session implements StreamSession {
   /** Something that is kept over a restart has changed. */
   changed(): void {
     if (this.#management !== undefined && !this.#ending) this.#owner.journal.touch(this);
+  }
+
+  /** Of what is saved of it. */
+  get id(): string {
+    return (this.#management as StreamManagement).id;
+  }
+
+  rewrite(): readonly SessionChange[] {
+    const { id } = this;
+    const append = (this.#management as StreamManagement).rows();
+    return [
+      { ...this.save(), ackedUpTo: Number.MAX_SAFE_INTEGER },
+      { id, append },
+    ];
   }
 
   save(): SessionChange {

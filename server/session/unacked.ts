@@ -18,7 +18,7 @@ export type UnackedEntry = {
   text: string;
   readonly at: EpochMs;
   /** Undefined: nobody else need have it when this session ends (presence, iq, copies of one's own messages). */
-  readonly delivery: SharedDelivery | undefined;
+  delivery: SharedDelivery | undefined;
   /** It is also on disk. */
   readonly journaled: boolean;
   /** It waits for what it depends on to be on disk, and all that is behind it waits, too. */

@@ -43,6 +43,7 @@ export type StreamOwner = {
   readonly domain: string;
   readonly limits: Limits;
   readonly requireTls: boolean;
+  readonly offerTls: boolean;
   readonly clock: Clock;
   readonly log: Logger;
   readonly counters: Pick<Counters, "stanzaSent" | "streamErrors">;
@@ -193,16 +194,22 @@ export class Stream {
     transport.send(text);
     this.#owner.counters.stanzaSent(text);
     if (message !== undefined) this.#kept.push({ message, upTo: transport.sent });
-    if (transport.sent - transport.taken > this.#owner.limits.outboxBytes) {
-      this.#owner.log.warn({ stream: this.id, limit: "limits.outboxBytes" }, "stream-too-slow");
-      this.#state = "closing";
-      transport.destroy();
-    }
+    this.#boundOutbox();
   }
 
   /** What is no stanza: it is not counted, and not kept. */
   sendNonza(text: string): void {
-    if (this.open) this.transport.send(text);
+    if (!this.open) return;
+    this.transport.send(text);
+    this.#boundOutbox();
+  }
+
+  #boundOutbox(): void {
+    const { transport } = this;
+    if (transport.sent - transport.taken <= this.#owner.limits.outboxBytes) return;
+    this.#owner.log.warn({ stream: this.id, limit: "limits.outboxBytes" }, "stream-too-slow");
+    this.#state = "closing";
+    transport.destroy();
   }
 
   /** Whether anything that is sent still goes anywhere. */
@@ -412,7 +419,7 @@ export class Stream {
       stream: this.id,
       claimed: this.#claimed,
     };
-    const before = this.transport.secure ? [] : [tlsFeatures(false)];
+    const before = this.transport.secure || !this.#owner.offerTls ? [] : [tlsFeatures(false)];
     const advertised = limitsFeature(limits.stanzaBytesBeforeLogin, limits.handshakeTimeoutSeconds);
     const write = (offer: SaslOffer): void => this.#writeFeatures([...before, ...saslFeatures(offer), advertised]);
     const offer = this.#owner.sasl.offer(this.#saslContext);

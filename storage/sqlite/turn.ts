@@ -23,6 +23,8 @@ export type TurnOptions = {
   readonly busyTimeoutMs?: number;
   /** Puts on disk what was committed before the call; left out: a commit does that itself, or nobody asks for it. */
   readonly sync?: () => Promise<void>;
+  /** Called before every commit, which may still fail. */
+  readonly committing?: () => void;
   /** Called after every commit, outside of a transaction. */
   readonly committed?: () => void;
 };
@@ -41,6 +43,7 @@ export class Turn {
   };
   readonly #db: Database;
   readonly #busyTimeoutMs: number;
+  readonly #committing: () => void;
   readonly #committed: () => void;
   readonly #group: GroupSync | undefined;
   readonly #begin: Statement<[]>;
@@ -63,12 +66,16 @@ export class Turn {
   /** Operations that wait for `release`; undefined: nothing is held. */
   #held: (() => void)[] | undefined;
   #failure: StoreWriteError | undefined;
+  /** Why no write of this turn is taken any more. */
+  #refusal: StoreWriteError | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(db: Database, { busyTimeoutMs = BUSY_TIMEOUT_MS, sync, committed = () => {} }: TurnOptions = {}) {
+  constructor(db: Database, options: TurnOptions = {}) {
+    const { busyTimeoutMs = BUSY_TIMEOUT_MS, sync, committing = () => {}, committed = () => {} } = options;
     this.#db = db;
     this.#busyTimeoutMs = busyTimeoutMs;
     this.#patienceMs = busyTimeoutMs;
+    this.#committing = committing;
     this.#committed = committed;
     this.#group = sync && new GroupSync(sync, (error) => this.fail(error));
     this.#begin = db.prepare("BEGIN IMMEDIATE");
@@ -161,11 +168,17 @@ export class Turn {
   }
 
   #write(operation: () => unknown, resolve: (value: unknown) => void, reject: (reason: unknown) => void): void {
+    if (this.#refusal !== undefined) {
+      reject(this.#refusal);
+      return;
+    }
     try {
       this.#checkUsable();
       if (this.#end === undefined) this.#open();
-    } catch (error) {
-      reject(this.#asWriteError(error));
+    } catch (thrown) {
+      const error = this.#asWriteError(thrown);
+      if (error instanceof StoreWriteError) this.#refuseTurn(error);
+      reject(error);
       return;
     }
     try {
@@ -177,8 +190,18 @@ export class Turn {
       const error = this.#asWriteError(thrown);
       // Its error may tell of changes before it in this turn ("the roster is full"): it waits for the commit, too.
       this.#waiting.push({ answer: reject, value: error, reject, query: undefined });
-      this.#undoOperation(error);
+      if (error instanceof StoreWriteError) this.#refuseTurn(error);
+      else this.#undoOperation(error);
     }
+  }
+
+  // What is written in one turn may belong together: a disk that refuses one part of it gets none of the others.
+  #refuseTurn(error: StoreWriteError): void {
+    this.#refusal = error;
+    setImmediate(() => {
+      this.#refusal = undefined;
+    });
+    this.#abandon(error);
   }
 
   #read(query: () => unknown, resolve: (value: unknown) => void, reject: (reason: unknown) => void): void {
@@ -230,6 +253,7 @@ export class Turn {
 
   /** Ends the transaction; everybody is answered when it is on disk. Returns what made the commit fail. */
   #finish(): { readonly error: unknown } | undefined {
+    this.#committing();
     const begun = performance.now();
     try {
       this.#commit.run();

@@ -217,7 +217,9 @@ describe("XEP-0160: offline messages", () => {
     const second = await login(server);
     await second.expect(`<presence from='${second.full}'/>`);
     const ended = new Promise((resolve) => server.on("sessionEnd", resolve));
-    first.send("<presence></message>"); // a stream error ends it at once
+    first.send("<presence></message>"); // a stream error ends it, and what it said before may take five seconds yet
+    await server.wire.next({ kind: "not well-formed" });
+    server.clock.advance(5_000);
     await ended;
     gate.open();
     for (const n of [1, 2, 3]) await second.expect(`<message id='m${n}'/>`);

@@ -409,6 +409,26 @@ describe("XEP-0198 section 5: resumption", () => {
     expect((await desk.untilNow()).filter(({ name }) => name === "message")).toEqual([]);
   });
 
+  it("what waits in the offline store, and came as a copy that was not acknowledged, waits there once", async () => {
+    const clock = new FakeClock();
+    const server = await plain({}, { clock });
+    const desk = await server.client("romeo", { resource: "desk" });
+    await desk.enable();
+    await desk.ask("set", "<enable xmlns='urn:xmpp:carbons:2'/>");
+    const juliet = await server.client("juliet");
+    juliet.send(chat("romeo@example.com", "for later"));
+    await juliet.sync();
+    const seen = await desk.untilNow();
+    expect(seen.filter((el) => el.getChild("received", "urn:xmpp:carbons:2") !== undefined)).toHaveLength(1);
+    desk.cut();
+    await desk.ended();
+    clock.advance(700_000);
+    const phone = await server.client("romeo", { resource: "phone" });
+    phone.send("<presence/>");
+    const messages = (await phone.untilNow()).filter(({ name }) => name === "message");
+    expect(messages.map(({ attrs }) => attrs.id)).toEqual(["for later"]);
+  });
+
   it("only its own account can resume a session, and learns nothing of others'", async () => {
     const server = await plain();
     const { client, previd } = await managed(server, "romeo");

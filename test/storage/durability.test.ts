@@ -75,13 +75,14 @@ describe("kill -9 in the middle of writing", () => {
 });
 
 describe("a full disk", () => {
-  it("rejects what finds no room, and nothing else", async () => {
+  it("rejects the turn that finds no room, and nothing else", async () => {
     const db = openDatabase(path());
     const store = sqliteStore(db);
     const pages = Number(db.pragma("page_count", { simple: true }));
     db.pragma(`max_page_count = ${pages + 20}`);
     const add = (n: number) => store.offline.add(JULIET, String(n).padEnd(3_000, "."), AT, MANY);
-    const results = await Promise.allSettled(Array.from({ length: 40 }, (_, n) => add(n)));
+    const results: PromiseSettledResult<boolean>[] = [];
+    for (let n = 0; n < 40; n++) results.push(...(await Promise.allSettled([add(n)])));
     const kept = results.flatMap(({ status }, n) => (status === "fulfilled" ? String(n).padEnd(3_000, ".") : []));
     expect(kept.length).toBeGreaterThan(0);
     expect(kept.length).toBeLessThan(40);
@@ -91,6 +92,12 @@ describe("a full disk", () => {
     }
     expect(await texts(store, JULIET)).toEqual(kept);
     expect(await store.offline.count(JULIET)).toBe(kept.length);
+
+    // What is written in one turn may belong together.
+    const small = () => store.offline.add(JULIET, "small", AT, MANY);
+    const turn = await Promise.allSettled([small(), add(50), small()]);
+    expect(turn.map(({ status }) => status)).toEqual(["rejected", "rejected", "rejected"]);
+    expect(await texts(store, JULIET)).toEqual(kept);
 
     db.pragma(`max_page_count = ${pages + 1_000}`);
     expect(await add(99)).toBe(true);
