@@ -99,6 +99,7 @@ describe("a full disk", () => {
     expect(turn.map(({ status }) => status)).toEqual(["rejected", "rejected", "rejected"]);
     expect(await texts(store, JULIET)).toEqual(kept);
 
+    await new Promise((resolve) => setImmediate(resolve)); // another turn
     db.pragma(`max_page_count = ${pages + 1_000}`);
     expect(await add(99)).toBe(true);
     await store.close();
