@@ -134,7 +134,10 @@ export const limits = z.strictObject({
   groupsPerItem: positive.default(64).describe("Groups of one contact."),
   offlineMessages: positive
     .default(1_000)
-    .describe("Messages kept for one user who is away; the senders of more are told."),
+    .describe(
+      "Messages kept for one user who is away; the senders of more are told. Those that an ended session leaves " +
+        "(streamManagement.queueStanzas) have room beside them.",
+    ),
   httpBodyBytes: z.int().min(10_000).default(262_144).describe("Bytes of one HTTP request's body: memory."),
   eventStreams: positive.default(1_000).describe("Open event streams (SSE) of the HTTP binding in all."),
 });
@@ -151,7 +154,7 @@ const streamManagement = z.strictObject({
     .min(100)
     .default(10_000)
     .describe("Stanzas that one client has not acknowledged before its session is ended: memory and disk."),
-  queueBytes: z.int().min(65_536).default(8_388_608).describe("The same in bytes."),
+  queueBytes: z.int().min(65_536).default(8_388_608).describe("The same in bytes; at least twice limits.stanzaBytes."),
   ackTimeoutSeconds: positive
     .default(60)
     .describe(

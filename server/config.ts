@@ -44,6 +44,10 @@ export function parseConfig(input: unknown): Config {
     problems.push("tls: certificateFile and keyFile go together; give both or neither");
   }
   // Without a prototype, so that `"constructor" in domains` is false.
+  const { stanzaBytes } = config.limits;
+  if (config.streamManagement.queueBytes < 2 * stanzaBytes) {
+    problems.push(`streamManagement.queueBytes must be at least twice limits.stanzaBytes, ${2 * stanzaBytes}`);
+  }
   const domains: Record<string, z.output<typeof gatewayDomain>> = Object.create(null);
   for (const [name, settings] of Object.entries(config.gateway.domains)) {
     const prepared = prepareDomainpart(name);

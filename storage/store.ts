@@ -147,6 +147,11 @@ export interface OfflineStore {
   removeUpTo(owner: string, id: number): Promise<void>;
   /** Removes exactly these; false, and none is removed, if the owner does not have all of them. */
   remove(owner: string, ids: readonly number[]): Promise<boolean>;
+  /**
+   * Puts the owner's messages in the order of their times, after older ones were added behind. Their ids change then.
+   * @param added so many at the end come before the others of the same time; for the rest those stay as they were
+   */
+  sort(owner: string, added: number): Promise<void>;
   count(owner: string): Promise<number>;
 }
 

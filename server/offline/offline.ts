@@ -97,6 +97,12 @@ export class Offline {
     return stored;
   }
 
+  /** So many messages were stored last that are older than some that wait already. In the turn in which they were stored. */
+  async sort(owner: string, added: number): Promise<void> {
+    // Their ids change: who is in the middle of reading them would read some again.
+    if (!this.#flushing.has(owner)) await this.#core.store.offline.sort(owner, added);
+  }
+
   /**
    * Sends what waits, in order, then calls `ready` in the same turn in which nothing more was waiting: from there on
    * messages come directly. Only one resource of an account gets them.

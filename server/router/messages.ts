@@ -345,19 +345,27 @@ export class Messages {
     messages: readonly AcceptedMessage[],
     refused: (message: Element, error: StanzaError) => void,
   ): Promise<readonly AcceptedMessage[]> {
+    let stored = 0;
+    const count = (): void => {
+      stored += 1;
+    };
     const settling = messages.map(async (message) => {
       try {
-        if (!(await this.#resettleOne(account, message))) refused(message.stanza, storeFull());
+        if (!(await this.#resettleOne(account, message, count))) refused(message.stanza, storeFull());
         return undefined;
       } catch {
         return message;
       }
     });
-    return (await Promise.all(settling)).filter((message) => message !== undefined);
+    // A part of them may have been on its way from the store when the connection broke, and others still wait there.
+    const sorted = this.#offline.sort(account, stored).catch(() => {}); // refused with the rest, which is tried again
+    const left = (await Promise.all(settling)).filter((message) => message !== undefined);
+    await sorted;
+    return left;
   }
 
   /** False: there is no room for it. */
-  async #resettleOne(account: string, { stanza, at }: AcceptedMessage): Promise<boolean> {
+  async #resettleOne(account: string, { stanza, at }: AcceptedMessage, storing: () => void): Promise<boolean> {
     const delivery = deliverMessage(messageType(stanza), this.#core.sessions.of(account), { full: false });
     if (delivery.kind === "deliver") {
       const mail = this.#mail(this.#offline.delayed(stanza, at), at);
@@ -366,6 +374,7 @@ export class Messages {
       await this.#writeOrFail(mail);
       await this.#sent(mail);
     } else if (delivery.kind === "store" && Offline.isStorable(stanza)) {
+      storing();
       return this.#offline.store(account, stanza, at, this.#core.limits.offlineMessages + this.#queueStanzas);
     }
     return true;

@@ -1,6 +1,7 @@
 // Offline messages (XEP-0160 version 1.0.1).
 
 import { rows } from "../bounds.ts";
+import { inOrder } from "../offline-order.ts";
 import type { OfflineMessage, OfflineStore } from "../store.ts";
 import type { Run } from "./run.ts";
 
@@ -35,6 +36,16 @@ export function memoryOffline(run: Run): { readonly store: OfflineStore; readonl
         if (left.length > 0) boxes.set(owner, left);
         else boxes.delete(owner);
         return true;
+      }),
+    sort: (owner, added) =>
+      run(() => {
+        const sorted = inOrder(boxes.get(owner) ?? [], added);
+        if (sorted === undefined) return;
+        const renumbered = sorted.map(({ xml, at }) => {
+          lastId += 1;
+          return Object.freeze({ id: lastId, xml, at });
+        });
+        boxes.set(owner, renumbered);
       }),
     count: (owner) => run(() => boxes.get(owner)?.length ?? 0),
   };

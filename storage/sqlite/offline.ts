@@ -2,6 +2,7 @@
 
 import type { Database } from "better-sqlite3";
 import { rows } from "../bounds.ts";
+import { inOrder } from "../offline-order.ts";
 import type { OfflineMessage, OfflineStore } from "../store.ts";
 import type { Turn } from "./turn.ts";
 
@@ -19,6 +20,12 @@ export function sqliteOffline(db: Database, turn: Turn): OfflineStore {
   );
   const remove = db.prepare<[string, number]>("DELETE FROM offline_message WHERE owner = ? AND id <= ?");
   const has = db.prepare<[number, string], number>("SELECT 1 FROM offline_message WHERE id = ? AND owner = ?").pluck();
+  const times = db.prepare<[string], { id: number; at: number }>(
+    "SELECT id, at FROM offline_message WHERE owner = ? ORDER BY id",
+  );
+  const repeat = db.prepare<[number]>(
+    "INSERT INTO offline_message (owner, at, xml) SELECT owner, at, xml FROM offline_message WHERE id = ?",
+  );
   const removeOne = db.prepare<[number]>("DELETE FROM offline_message WHERE id = ?");
 
   return {
@@ -41,6 +48,14 @@ export function sqliteOffline(db: Database, turn: Turn): OfflineStore {
         for (const id of going) removeOne.run(id);
         if (going.size > 0) uncount.run(going.size, owner);
         return true;
+      }),
+    sort: (owner, added) =>
+      turn.write(() => {
+        const known = times.all(owner);
+        const sorted = inOrder(known, added);
+        if (sorted === undefined) return;
+        for (const { id } of sorted) repeat.run(id);
+        remove.run(owner, known.at(-1)?.id ?? 0);
       }),
     count: (owner) => turn.read(() => count.get(owner) ?? 0),
   };

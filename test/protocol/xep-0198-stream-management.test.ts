@@ -501,6 +501,35 @@ describe("XEP-0198 section 5: resumption", () => {
     expect(ids).toEqual(Array.from({ length: 150 }, (_, n) => `${n}`));
   });
 
+  it("what was on its way from the offline store when the connection broke keeps its place before the rest", async () => {
+    const clock = new FakeClock();
+    const server = await plain({ streamManagement: { queueStanzas: 100 } }, { clock });
+    await server.admin.addUser("romeo", "secret");
+    const juliet = await server.client("juliet");
+    for (let n = 0; n < 250; n++) {
+      juliet.send(chat("romeo@example.com", `${n}`));
+      if (n % 50 === 49) {
+        await juliet.sync();
+        clock.advance(1_000);
+      }
+    }
+    const romeo = await server.client("romeo");
+    await romeo.enable();
+    romeo.send("<presence/>");
+    await romeo.until("<message id='24'/>");
+    romeo.cut(); // without having acknowledged anything
+    await juliet.sync();
+    await romeo.ended();
+    await juliet.sync();
+    clock.advance(10_000); // what the lost client asked for last has had its time
+    await juliet.sync();
+    clock.advance(601_000);
+    const back = await server.client("romeo");
+    back.send("<presence/>");
+    const ids = (await back.untilNow()).filter(({ name }) => name === "message").map(({ attrs }) => attrs.id);
+    expect(ids).toEqual(Array.from({ length: 250 }, (_, n) => `${n}`));
+  });
+
   it("of somebody whose presence changes a thousand times while it is away it learns the last", async () => {
     const server = await plain({ streamManagement: { queueStanzas: 100 } });
     const romeo = await server.online("romeo");

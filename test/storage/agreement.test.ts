@@ -120,6 +120,7 @@ const operations: fc.Arbitrary<Operation>[] = [
   operation((s, of, after, limit) => s.offline.load(of, after, limit), owner, small, small),
   operation((s, of, id) => s.offline.removeUpTo(of, id), owner, small),
   operation((s, of, ids) => s.offline.remove(of, ids), owner, fc.array(small, { maxLength: 3 })),
+  operation((s, of, added) => s.offline.sort(of, added), owner, small),
   operation((s, of) => s.offline.count(of), owner),
   operation((s, list) => s.archive.add(list), messages),
   operation((s, of, query) => s.archive.page(of, query), owner, archiveQuery),

@@ -46,6 +46,10 @@ describe("messages name the path and what is allowed", () => {
       'gateway.domains.example.net.statusForms: must be one of "all", "im"',
     ],
     [{ gateway: { domains: { localhost: {} } } }, 'gateway.domains: "localhost" is the server\'s own domain'],
+    [
+      { limits: { stanzaBytes: 50_000 }, streamManagement: { queueBytes: 65_536 } },
+      "streamManagement.queueBytes must be at least twice limits.stanzaBytes, 100000",
+    ],
     [{ tls: { keyFile: "key.pem" } }, "tls: certificateFile and keyFile go together; give both or neither"],
   ])("%j", (input, problem) => {
     expect(problemsOf(() => parseConfig(input))).toEqual([problem]);

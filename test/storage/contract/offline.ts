@@ -34,6 +34,26 @@ export function offlineContract(store: () => Store): void {
       expect(await load(0, -1)).toEqual([]);
     });
 
+    it("puts messages in the order of their times, those added last before others of their time", async () => {
+      for (const [body, at] of [
+        ["later 1", AT + 5],
+        ["later 2", AT + 5],
+        ["first 1", AT],
+        ["middle", AT + 1],
+        ["first 2", AT],
+      ] as const) {
+        await store().offline.add(JULIET, body, at, 100);
+      }
+      await store().offline.add(NURSE, "hers", AT - 1, 100);
+      await store().offline.sort(JULIET, 1);
+      const loaded = await store().offline.load(JULIET, 0, 100);
+      expect(loaded.map(({ xml }) => xml)).toEqual(["first 2", "first 1", "middle", "later 1", "later 2"]);
+      expect(await store().offline.count(JULIET)).toBe(5);
+      expect((await store().offline.load(NURSE, 0, 100)).map(({ xml }) => xml)).toEqual(["hers"]);
+      await store().offline.sort(JULIET, 0);
+      expect(await store().offline.load(JULIET, 0, 100)).toEqual(loaded);
+    });
+
     it("stores nothing past the quota, of each owner by itself", async () => {
       const add = (owner: string) => store().offline.add(owner, "<message/>", AT, 2);
       expect(await Promise.all([add(JULIET), add(JULIET), add(JULIET)])).toEqual([true, true, false]);
