@@ -7,7 +7,6 @@
 
 import { randomBytes } from "node:crypto";
 import type { Element } from "ltx";
-import type { ArchivedMessage } from "../../storage/store.ts";
 import { isArchivable } from "../archive/archivable.ts";
 import type { Archive } from "../archive/archive.ts";
 import { newStanzaId, withoutForgedIds, withStanzaId } from "../archive/stanza-id.ts";
@@ -16,12 +15,12 @@ import { type StanzaError, stanzaError } from "../errors.ts";
 import { Jid } from "../jid.ts";
 import { Offline } from "../offline/offline.ts";
 import type { SessionJournal } from "../session/journal.ts";
-import type { Parcel, Session } from "../session/session.ts";
-import type { SharedDelivery } from "../session/unacked.ts";
+import type { Session } from "../session/session.ts";
 import { attr, messageType } from "../stanza.ts";
 import { serialize } from "../xml/serialize.ts";
 import { type CarbonDirection, carbonOf, carbonTargets, isCarbonEligible } from "./carbons.ts";
 import { type Delivery, deliverMessage } from "./delivery.ts";
+import { Mail } from "./mail.ts";
 import { type Core, isLocalUser, type RouteOutcome, type RouteResult } from "./routing.ts";
 
 /** Others have their turn between so many errors to the senders of what an overflowing resource had not taken. */
@@ -382,57 +381,6 @@ export class Messages {
 
   async #writeOrFail(mail: Mail): Promise<void> {
     await Promise.resolve(this.#write(mail, undefined)).catch((error: unknown) => mail.fail(error));
-  }
-}
-
-/** One message on its way: what is written of it, and to whom it goes when that is on disk. */
-class Mail {
-  /** As its sender sent it. */
-  readonly original: Element;
-  /** As its recipient gets it. */
-  stanza: Element;
-  readonly at: EpochMs;
-  readonly rows: ArchivedMessage[] = [];
-  /** Resolves with whether the offline store took it. */
-  stored: Promise<boolean> | undefined;
-  /** Sessions that keep it on disk are among those that it goes to. */
-  journaled = false;
-  readonly #parcels: { readonly parcel: Parcel; readonly wanted: boolean }[] = [];
-  #wanted: SharedDelivery | undefined;
-
-  readonly #newDelivery: () => string;
-
-  constructor(stanza: Element, at: EpochMs, newDelivery: () => string) {
-    this.original = stanza;
-    this.stanza = stanza;
-    this.at = at;
-    this.#newDelivery = newDelivery;
-  }
-
-  /** @param wanted the recipient must have it, by this session or by another one */
-  add(session: Session, text: string, message: Element, wanted: boolean): void {
-    if (session.management !== undefined) this.journaled = true;
-    if (wanted) this.#wanted ??= { id: this.#newDelivery(), holders: [], arrived: false };
-    this.#parcels.push({ parcel: session.hold(text, message, this.at, wanted ? this.#wanted : undefined), wanted });
-  }
-
-  /** False: nobody who was to have it was there any more. */
-  release(): boolean {
-    let taken = this.#wanted === undefined;
-    for (const { parcel, wanted } of this.#parcels) {
-      const took = parcel.release();
-      if (wanted && took) taken = true;
-    }
-    return taken;
-  }
-
-  cancel(): void {
-    for (const { parcel } of this.#parcels) parcel.cancel();
-  }
-
-  fail(error: unknown): never {
-    this.cancel();
-    throw error;
   }
 }
 

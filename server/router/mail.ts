@@ -1,0 +1,59 @@
+// A message between its acceptance and its delivery (router/messages.ts).
+
+import type { Element } from "ltx";
+import type { ArchivedMessage } from "../../storage/store.ts";
+import type { EpochMs } from "../clock.ts";
+import type { Parcel, Session } from "../session/session.ts";
+import type { SharedDelivery } from "../session/unacked.ts";
+
+/** One message on its way: what is written of it, and to whom it goes when that is on disk. */
+export class Mail {
+  /** As its sender sent it. */
+  readonly original: Element;
+  /** As its recipient gets it. */
+  stanza: Element;
+  readonly at: EpochMs;
+  readonly rows: ArchivedMessage[] = [];
+  /** Resolves with whether the offline store took it. */
+  stored: Promise<boolean> | undefined;
+  /** Sessions that keep it on disk are among those that it goes to. */
+  journaled = false;
+  readonly #parcels: { readonly parcel: Parcel; readonly wanted: boolean }[] = [];
+  readonly #newDelivery: () => string;
+  #wanted: SharedDelivery | undefined;
+
+  /** @param newDelivery makes an id for the delivery, unique on disk */
+  constructor(stanza: Element, at: EpochMs, newDelivery: () => string) {
+    this.original = stanza;
+    this.stanza = stanza;
+    this.at = at;
+    this.#newDelivery = newDelivery;
+  }
+
+  /** @param wanted the recipient must have it, by this session or by another one */
+  add(session: Session, text: string, message: Element, wanted: boolean): void {
+    if (session.management !== undefined) this.journaled = true;
+    if (wanted) this.#wanted ??= { id: this.#newDelivery(), holders: [], arrived: false };
+    this.#parcels.push({ parcel: session.hold(text, message, this.at, wanted ? this.#wanted : undefined), wanted });
+  }
+
+  /** False: nobody who was to have it was there any more. */
+  release(): boolean {
+    let taken = this.#wanted === undefined;
+    for (const { parcel, wanted } of this.#parcels) {
+      const took = parcel.release();
+      if (wanted && took) taken = true;
+    }
+    return taken;
+  }
+
+  /** Nobody gets it. */
+  cancel(): void {
+    for (const { parcel } of this.#parcels) parcel.cancel();
+  }
+
+  fail(error: unknown): never {
+    this.cancel();
+    throw error;
+  }
+}
