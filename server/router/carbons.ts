@@ -111,13 +111,13 @@ export function carbonTargets<S extends { readonly carbons: boolean }>(
 }
 
 /**
- * What a copy of a received message is a copy of; any other message as it is. Only this server writes in the name of a
+ * What a copy is a copy of; any other message as it is. Only this server writes in the name of a
  * bare JID to one of its own resources: what looks like a copy and is from somebody else is a forgery (section 11), and
  * taken out of its wrapping it would pass for true.
  */
 export function originalOf(message: Element): Element {
   const isOurs = attr(message, "from") === attr(message, "to")?.split("/", 1)[0];
-  const copy = isOurs ? child(message, "received", NS.carbons) : undefined;
+  const copy = isOurs ? (child(message, "received", NS.carbons) ?? child(message, "sent", NS.carbons)) : undefined;
   const forwarded = copy === undefined ? undefined : child(copy, "forwarded", NS.forward);
   const original = forwarded === undefined ? undefined : child(forwarded, "message");
   return original === undefined ? message : withAttrs(original, { xmlns: undefined });

@@ -175,12 +175,16 @@ export class Messages {
     if (known.recipientKeeps && known.exists) this.#keep(mail, to.bareString, from);
     const text = targets.length === 0 ? "" : serialize(mail.stanza);
     for (const target of targets) mail.add(target, text, mail.stanza, true);
+    // What waits in the offline store is safe there: a copy of it that is not acknowledged need go nowhere else. And a device
+    // that has yet to send presence gets it from there: with a copy besides it would have the message twice.
+    const wanted = !storing;
+    const waiting = storing ? [...this.#core.sessions.of(to.bareString)].filter(({ available }) => !available) : [];
+    const recipients = [...targets, ...waiting];
     if (same) {
       // What somebody writes to themselves is kept once, and copied once.
-      this.#addCopies("sent", mail.stanza, from, { mail, sender: session, recipients: targets });
+      this.#addCopies("sent", mail.stanza, from, { mail, sender: session, recipients, wanted });
     } else {
-      // What waits in the offline store is safe there: a copy of it that is not acknowledged need go nowhere else.
-      this.#addCopies("received", mail.stanza, to, { mail, recipients: targets, wanted: !storing });
+      this.#addCopies("received", mail.stanza, to, { mail, recipients, wanted });
       if (isLocalUser(this.#core, from)) this.#addSender(mail, from, to, known.senderKeeps, session, targets);
     }
     if (storing) mail.stored = this.#offline.store(to.bareString, mail.stanza, mail.at);

@@ -409,12 +409,43 @@ describe("XEP-0198 section 5: resumption", () => {
     expect((await desk.untilNow()).filter(({ name }) => name === "message")).toEqual([]);
   });
 
+  it.each([
+    ["acknowledged", 0],
+    ["not acknowledged", 1],
+  ])("a message to oneself whose copy another device has %s, and the sender itself not: %i more", async (has, more) => {
+    const clock = new FakeClock();
+    const server = await plain({}, { clock });
+    const phone = await server.client("romeo", { resource: "phone" });
+    await phone.enable();
+    await phone.ask("set", "<enable xmlns='urn:xmpp:carbons:2'/>");
+    const desk = await managed(server, "romeo", undefined, "desk");
+    desk.client.send(chat("romeo@example.com", "note"));
+    await phone.until("<message><sent xmlns='urn:xmpp:carbons:2'/></message>");
+    if (has === "acknowledged") phone.ack();
+    await phone.askForAck();
+    const nurse = await server.client("nurse");
+    for (const client of [phone, desk.client]) {
+      client.cut();
+      await client.ended();
+      for (let turn = 0; turn < 3; turn++) await nurse.sync(); // by then the server has noticed, too
+      clock.advance(700_000);
+    }
+    const next = await server.client("romeo", { resource: "phone" });
+    next.send("<presence/>");
+    const messages = (await next.untilNow()).filter(({ name }) => name === "message");
+    expect(messages.map(({ attrs, children }) => `${attrs.id} ${children.length > 0}`)).toEqual(
+      Array(more).fill("note true"),
+    );
+  });
+
   it("what waits in the offline store, and came as a copy that was not acknowledged, waits there once", async () => {
     const clock = new FakeClock();
     const server = await plain({}, { clock });
     const desk = await server.client("romeo", { resource: "desk" });
     await desk.enable();
     await desk.ask("set", "<enable xmlns='urn:xmpp:carbons:2'/>");
+    desk.send("<presence><priority>-1</priority></presence>");
+    await desk.sync();
     const juliet = await server.client("juliet");
     juliet.send(chat("romeo@example.com", "for later"));
     await juliet.sync();
@@ -426,6 +457,19 @@ describe("XEP-0198 section 5: resumption", () => {
     const phone = await server.client("romeo", { resource: "phone" });
     phone.send("<presence/>");
     const messages = (await phone.untilNow()).filter(({ name }) => name === "message");
+    expect(messages.map(({ attrs }) => attrs.id)).toEqual(["for later"]);
+  });
+
+  it("a device that has not sent presence gets what waits for it once: from the offline store, and not as a copy besides", async () => {
+    const server = await plain();
+    const desk = await server.client("romeo", { resource: "desk" });
+    await desk.ask("set", "<enable xmlns='urn:xmpp:carbons:2'/>");
+    const juliet = await server.client("juliet");
+    juliet.send(chat("romeo@example.com", "for later"));
+    await juliet.sync();
+    await desk.expectNothing();
+    desk.send("<presence/>");
+    const messages = (await desk.untilNow()).filter(({ name }) => name === "message");
     expect(messages.map(({ attrs }) => attrs.id)).toEqual(["for later"]);
   });
 
