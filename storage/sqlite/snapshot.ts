@@ -87,12 +87,18 @@ export function skipNumbers(file: string, now: number): void {
       db.prepare("UPDATE sqlite_sequence SET seq = max(seq + 1, ?) WHERE name = 'gateway_event'").run(now);
       // Stream-managed sessions (XEP-0198) counted on after the backup: their clients cannot resume them from here. What they
       // had not acknowledged goes where that of any expired session goes, at the next start.
-      db.prepare("UPDATE saved_session SET state = json_set(state, '$.detachedAt', 0) WHERE state <> ''").run();
-      db.prepare("DELETE FROM saved_session WHERE state = ''").run();
+      if (hasSessions(db)) {
+        db.prepare("UPDATE saved_session SET state = json_set(state, '$.detachedAt', 0) WHERE state <> ''").run();
+        db.prepare("DELETE FROM saved_session WHERE state = ''").run();
+      }
     })();
   } finally {
     db.close();
   }
+}
+
+function hasSessions(db: Database.Database): boolean {
+  return db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'saved_session'").get() !== undefined; // schema 2
 }
 
 /**
