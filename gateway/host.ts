@@ -26,9 +26,12 @@ export type GatewayHost = {
   route(stanza: Element, from: Jid): StanzaError | undefined | Promise<StanzaError | undefined>;
   accountExists(localpart: string): Promise<boolean>;
   /** Whether a message to a local user would now be delivered to a resource, or stored for one. */
-  takesMessages(user: Jid): Promise<boolean>;
-  /** Available resources of a local user, highest priority first, then by resourcepart. */
-  resources(user: Jid): readonly Resource[];
+  takesMessages(user: Jid, source: Jid): Promise<boolean>;
+  /**
+   * Available resources of a local user, highest priority first, then by resourcepart: as a watcher may see them, to whom
+   * a user who blocks it is offline (XEP-0191 section 3.3).
+   */
+  resources(user: Jid, watcher: Jid): readonly Resource[];
   /** What the user's roster knows of a contact. */
   item(user: Jid, contact: Jid): Promise<RosterItem | undefined>;
 };

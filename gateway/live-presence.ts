@@ -33,7 +33,7 @@ export class UserDocuments {
   of(user: Jid, watcher: Jid, left?: Left): UserDocument {
     const { addressForm, statusForms } = domainSettings(this.#host.config, watcher.domainpart);
     const resources: ResourcePresence[] = [];
-    for (const { jid, presence } of this.#host.resources(user)) {
+    for (const { jid, presence } of this.#host.resources(user, watcher)) {
       if (presence !== undefined) resources.push({ resource: jid.resourcepart, stanza: presence });
     }
     const gone = left?.jid.resourcepart;

@@ -78,7 +78,7 @@ export class MessageOperations {
     const stanzas = cpimToMessages(object.value, { transId, addressForm });
     if (!stanzas.ok) return stanzaError("not-acceptable", stanzas.reason);
     for (const recipient of recipients) {
-      const refused = await this.#unreachable(recipient);
+      const refused = await this.#unreachable(recipient, source.value);
       if (refused !== undefined) return refused;
     }
     for (const [index, stanza] of stanzas.value.entries()) {
@@ -93,12 +93,12 @@ export class MessageOperations {
 
   readonly #formOf = (domainpart: string): EscapeForm => domainSettings(this.#core.config, domainpart).addressForm;
 
-  async #unreachable(recipient: Jid): Promise<StanzaError | undefined> {
+  async #unreachable(recipient: Jid, source: Jid): Promise<StanzaError | undefined> {
     if (!(await this.#core.accountExists(recipient.localpart as string))) {
       return stanzaError("item-not-found", `${recipient.toString()} is no user here`);
     }
-    if (await this.#core.takesMessages(recipient)) return undefined;
-    return stanzaError("service-unavailable", `${recipient.toString()} is away, and the offline store is full`);
+    if (await this.#core.takesMessages(recipient, source)) return undefined;
+    return stanzaError("service-unavailable", `${recipient.toString()} takes no messages at the moment`);
   }
 
   // An error that a client sends back becomes a response; one that answers nothing we sent is dropped.

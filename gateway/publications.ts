@@ -144,7 +144,7 @@ export class Publications {
     let sent = 0;
     for (const { user, state } of await this.#core.store.listRelations(address.bareString)) {
       const to = Jid.fromTrusted(user);
-      if (!watches(state) || this.#core.resources(to).length === 0) continue; // presence is for who is there to see it
+      if (!watches(state) || this.#core.resources(to, address).length === 0) continue; // presence is for who is there to see it
       await this.#send(changed.map((tuple) => tupleToPresence(tuple, { from: address, to })));
       sent += changed.length;
       if (sent < STANZAS_AT_ONCE) continue;

@@ -6,15 +6,14 @@ import { formatScope, hashToken, mintToken, parseScope } from "../gateway/bindin
 import { formalName } from "../gateway/bindings/http/schemas.ts";
 import type { Gateway } from "../gateway/index.ts";
 import type { Presentity } from "../storage/store.ts";
+import type { AccountChanges } from "./account-changes.ts";
 import { AccountError } from "./accounts/account-error.ts";
 import type { Accounts } from "./accounts/accounts.ts";
 import { type Admin, AdminError, type PresentityInfo, type PresentitySettings } from "./admin.ts";
-import type { Archive } from "./archive/archive.ts";
 import type { AuditEvent, AuditTrail } from "./audit.ts";
 import type { Config } from "./config.ts";
-import { type StanzaError, StreamError } from "./errors.ts";
+import type { StanzaError } from "./errors.ts";
 import { Jid } from "./jid.ts";
-import type { Subscriptions } from "./roster/subscriptions.ts";
 import type { Core } from "./router/routing.ts";
 
 const PAGE = 100;
@@ -23,22 +22,13 @@ const MAX_AUDIT_RECORDS = 10_000;
 export type AdminParts = {
   readonly core: Core;
   readonly accounts: Accounts;
-  readonly subscriptions: Subscriptions;
+  readonly changes: AccountChanges;
   readonly gateway: Gateway;
-  readonly archive: Archive | undefined;
   readonly audit: AuditTrail;
   readonly config: Config;
 };
 
-export function createAdmin({
-  core,
-  accounts,
-  subscriptions,
-  gateway,
-  archive,
-  audit: trail,
-  config,
-}: AdminParts): Admin {
+export function createAdmin({ core, accounts, changes, gateway, audit: trail, config }: AdminParts): Admin {
   const { store, clock } = core;
   const domain = core.domain.toString();
 
@@ -81,12 +71,6 @@ export function createAdmin({
     return { ...settings, allowFrom: allowed };
   }
 
-  // Those that have logged in and bound no resource yet, too.
-  function closeStreams(user: Jid, error: StreamError): void {
-    for (const stream of [...core.streams]) if (stream.localpart === user.localpart) stream.close(error);
-    for (const session of [...core.sessions.of(user.bareString)]) if (session.detached) session.close(error);
-  }
-
   return {
     async addUser(user, password) {
       const account = accountOf(user);
@@ -95,24 +79,13 @@ export function createAdmin({
     },
     async setPassword(user, password) {
       const account = accountOf(user);
-      await asAdmin(() => accounts.setPassword(account.localpart as string, password));
-      await audit("password-changed", account.bareString);
-      closeStreams(account, new StreamError("reset", "the password was changed; log in again"));
+      await asAdmin(() => changes.setPassword(account, password));
     },
     async deleteUser(user) {
       const account = accountOf(user);
       if (!(await accounts.exists(account.localpart as string)))
         throw new AdminError("not-found", `there is no user ${user}`);
-      const deleted = new StreamError("not-authorized", "the account was deleted");
-      closeStreams(account, deleted);
-      await gateway.userDeleted(account);
-      await subscriptions.removeAll(account);
-      await asAdmin(() => accounts.delete(account.localpart as string));
-      archive?.forget(account.bareString);
-      // Clients come back at once, and may have done so before the account was gone.
-      closeStreams(account, deleted);
-      await gateway.userDeleted(account);
-      await audit("user-deleted", account.bareString);
+      await asAdmin(() => changes.remove(account));
     },
     async listUsers(page) {
       const after = page.after === undefined ? undefined : accountOf(page.after).localpart;

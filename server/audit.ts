@@ -1,4 +1,5 @@
-// The audit trail: who logged in, or tried to, and what administration changed; kept in the store, newest 100,000.
+// The audit trail: who logged in, or tried to, what administration changed, and whom users reported; kept in the store,
+// newest 100,000.
 //
 // Logins are collected and written together, at the latest after a second: no login waits for the disk, and a thousand of
 // them cost one commit. What administration does is written with all that was collected before it, so that the order of
@@ -22,7 +23,8 @@ export type AuditEvent =
   | "password-changed"
   | "token-added"
   | "token-revoked"
-  | "presentity-deleted";
+  | "presentity-deleted"
+  | "reported";
 
 export type AuditEntry = {
   readonly event: AuditEvent;
@@ -60,9 +62,12 @@ export class AuditTrail implements AuditNotes {
     else this.#timer ??= this.#clock.after(COLLECT_MS, () => void this.#write());
   }
 
-  /** Resolves when it is on disk. Rejects with what the store rejects with. */
-  async record(entry: AuditEntry): Promise<void> {
-    const { event, account, detail } = entry;
+  /**
+   * Resolves when it is on disk. Rejects with what the store rejects with.
+   * @param detail for the log, where that must not say all that the record does
+   */
+  async record(entry: AuditEntry, detail = entry.detail): Promise<void> {
+    const { event, account } = entry;
     this.#log.info({ account, detail }, event);
     void this.#write();
     await this.#store.add(this.#recordOf(entry));

@@ -4,12 +4,16 @@ import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import { createSecureContext, type SecureContext } from "node:tls";
 import { Element } from "ltx";
+import type { WebSocket } from "ws";
 import type { SessionChange } from "../storage/store.ts";
 import { networkOf } from "./accounts/throttle.ts";
 import type { EpochMs, Timer } from "./clock.ts";
 import type { Composition } from "./compose.ts";
 import type { Config } from "./config.ts";
 import { type StanzaError, StreamError } from "./errors.ts";
+import { type Problem, problem } from "./http/problem.ts";
+import type { RequestOrigin } from "./http/proxies.ts";
+import type { WebSocketOwner } from "./http/websocket.ts";
 import { Jid } from "./jid.ts";
 import { NS } from "./namespaces.ts";
 import type { AcceptedMessage } from "./router/messages.ts";
@@ -17,11 +21,21 @@ import { bindingsOf } from "./sasl/channel-binding.ts";
 import { Resumption } from "./session/resumption.ts";
 import { Session, type SessionOwner } from "./session/session.ts";
 import { namespaceOf } from "./stanza.ts";
+import { type Framing, frameFraming, tcpFraming } from "./stream/framing.ts";
 import { Refusals } from "./stream/refusals.ts";
-import { type SessionEnd, STREAM_PHASES, Stream, type StreamPhase, type StreamSession } from "./stream/stream.ts";
+import {
+  type SessionEnd,
+  STREAM_PHASES,
+  Stream,
+  type StreamOwner,
+  type StreamPhase,
+  type StreamSession,
+} from "./stream/stream.ts";
 import { ConnectionCounter, Listener } from "./transport/listener.ts";
 import { Lobby } from "./transport/lobby.ts";
 import { Flusher, TcpTransport } from "./transport/tcp.ts";
+import type { Transport } from "./transport/transport.ts";
+import { WebSocketTransport } from "./transport/websocket.ts";
 
 const SWEEP_MS = 10_000;
 const PING_ANSWER_MS = 60_000;
@@ -34,6 +48,9 @@ export type SessionEvents = {
   ended(session: Session): void;
 };
 
+/** Of WebSockets: as a Listener has them of its sockets. */
+type WebSocketCounts = { accepted: number; refused: number; readonly connections: number };
+
 export class ClientToServer {
   readonly #config: Config;
   readonly #parts: Composition;
@@ -42,6 +59,12 @@ export class ClientToServer {
   readonly #lobby: Lobby;
   readonly #starttls: Listener;
   readonly #directTls: Listener;
+  /** Of all clients, whatever they connect with. */
+  readonly #counter: ConnectionCounter;
+  readonly #webSockets = new Set<WebSocketTransport>();
+  readonly #webSocketCounts = { accepted: 0, refused: 0 };
+  #pinging: Timer | undefined;
+  #stopping = false;
   readonly #refusals: Refusals;
   readonly #resumption: Resumption;
   readonly #sessionOwner: SessionOwner;
@@ -49,7 +72,8 @@ export class ClientToServer {
   readonly #settling = new Set<Promise<void>>();
   /** What ends the wait for the next attempt. */
   readonly #again = new Map<Timer, () => void>();
-  #stopping = false;
+  /** The store is about to close: what it refuses now is not tried again. */
+  #lastAttempt = false;
   #context: SecureContext;
   #sweep: Timer | undefined;
   #pinged = new WeakSet<Stream>();
@@ -61,6 +85,7 @@ export class ClientToServer {
     this.#events = events;
     this.#starttls = new Listener(parts.core.log);
     this.#directTls = new Listener(parts.core.log);
+    this.#counter = new ConnectionCounter(config.limits, networkOf);
     this.#refusals = new Refusals(parts.core, config.limits);
     this.#resumption = new Resumption(parts.core, parts.journal, config.streamManagement, {
       expired: (session) => this.#end(session, "broken"),
@@ -95,6 +120,13 @@ export class ClientToServer {
     return { STARTTLS: this.#starttls, "direct TLS": direct ? this.#directTls : undefined };
   }
 
+  /** Undefined: they are off. */
+  get webSockets(): WebSocketCounts | undefined {
+    const { http } = this.#config;
+    if (!http.websocket || http.port === null) return undefined;
+    return { ...this.#webSocketCounts, connections: this.#webSockets.size };
+  }
+
   /** How many streams have come how far. */
   countStreams(): Record<StreamPhase, number> {
     const counts = Object.fromEntries(STREAM_PHASES.map((phase) => [phase, 0])) as Record<StreamPhase, number>;
@@ -111,14 +143,17 @@ export class ClientToServer {
       owners.add(jid.bareString);
       return core.sessions.add(session) === undefined ? session : undefined;
     });
-    // An available resource has its roster loaded.
-    for (const owner of owners) await core.rosters.load(owner);
+    // An available resource has its block list and its roster loaded.
+    for (const owner of owners) {
+      await core.blocking.of(owner);
+      await core.rosters.load(owner);
+    }
   }
 
   /** Throws ListenError. */
   async start(): Promise<void> {
     const { addresses, port, directTlsPort } = this.#config.c2s;
-    const counter = new ConnectionCounter(this.#config.limits, networkOf);
+    const counter = this.#counter;
     await this.#starttls.open("STARTTLS", addresses, port, counter, {
       connected: (socket) => this.#enter(socket, false),
       refused: (socket, limit) => this.#refusals.refuse(socket, limit),
@@ -145,7 +180,9 @@ export class ClientToServer {
 
   /** Closes every stream with system-shutdown, and cuts those that do not follow. */
   async stop(): Promise<void> {
+    this.#stopping = true;
     this.#sweep?.cancel();
+    this.#pinging?.cancel();
     const closed = Promise.all([this.#starttls.close(), this.#directTls.close()]);
     const gone = new Promise<void>((resolve) => {
       this.#drained = resolve;
@@ -163,7 +200,7 @@ export class ClientToServer {
     this.cut();
     await closed;
     this.#resumption.stop();
-    this.#stopping = true;
+    this.#lastAttempt = true;
     for (const again of [...this.#again.values()]) again();
     await Promise.all(this.#settling);
     await this.#parts.journal.committed().catch(() => {}); // logged there
@@ -177,7 +214,7 @@ export class ClientToServer {
   }
 
   #connected(socket: Socket, direct: boolean, connectedAt: EpochMs): Stream {
-    const { core, certificate, sasl } = this.#parts;
+    const { core, certificate } = this.#parts;
     const context = this.#context;
     const leaf = certificate.current; // a stream binds to the certificate it was opened with, whatever is reloaded later
     const connection = new TcpTransport(socket, {
@@ -186,7 +223,16 @@ export class ClientToServer {
       bindings: (tls) => bindingsOf(tls, leaf),
     });
     const transport = this.#parts.probes?.transport(connection) ?? connection;
-    const stream = new Stream(transport, {
+    const stream = this.#openStream(transport, tcpFraming, context, connectedAt);
+    core.log.debug({ stream: stream.id, address: transport.address, direct }, "stream-opened");
+    if (direct) transport.startTls(context, "");
+    else transport.resume();
+    return stream;
+  }
+
+  #openStream(transport: Transport, framing: Framing, context: SecureContext, connectedAt: EpochMs): Stream {
+    const { core, sasl } = this.#parts;
+    const owner: StreamOwner = {
       connectedAt,
       domain: core.domain.toString(),
       limits: core.limits,
@@ -199,20 +245,78 @@ export class ClientToServer {
       secureContext: () => context,
       accountExists: core.accountExists,
       features: () => this.#features(),
-      bind: (owner, localpart, resourcepart) => this.#bind(owner, localpart, resourcepart),
-      resume: (owner, localpart, request, attach) => this.#resumption.resume(owner, localpart, request, attach),
-      closed: (owner) => {
-        this.#parts.core.streams.delete(owner);
-        core.log.debug({ stream: owner.id }, "stream-closed");
-        this.#settle(owner);
-        if (this.#parts.core.streams.size === 0) this.#drained?.();
-      },
-    });
-    this.#parts.core.streams.add(stream);
-    core.log.debug({ stream: stream.id, address: transport.address, direct }, "stream-opened");
-    if (direct) transport.startTls(context, "");
-    else transport.resume();
+      bind: (stream, localpart, resourcepart) => this.#bind(stream, localpart, resourcepart),
+      resume: (stream, localpart, request, attach) => this.#resumption.resume(stream, localpart, request, attach),
+      closed: (stream) => this.#streamClosed(stream),
+    };
+    const stream = new Stream(transport, owner, framing);
+    core.streams.add(stream);
     return stream;
+  }
+
+  #streamClosed(stream: Stream): void {
+    const { streams, log } = this.#parts.core;
+    streams.delete(stream);
+    log.debug({ stream: stream.id }, "stream-closed");
+    this.#settle(stream);
+    if (stream.transport instanceof WebSocketTransport && this.#webSockets.delete(stream.transport)) {
+      this.#counter.release(stream.transport.address);
+    }
+    if (streams.size === 0) this.#drained?.();
+  }
+
+  // ---- WebSocket (RFC 7395)
+
+  /** Who the HTTP listener hands WebSockets to. */
+  get webSocketOwner(): WebSocketOwner {
+    return {
+      refuse: (from) => this.#refuseWebSocket(from),
+      connected: (ws, socket, from) => this.#webSocketConnected(ws, socket, from),
+      left: ({ address }) => this.#counter.release(address),
+    };
+  }
+
+  #refuseWebSocket({ address, secure }: RequestOrigin): Problem | undefined {
+    if (this.#stopping) return problem(503, "service-unavailable", "the server is stopping");
+    // RFC 7395 section 3.9: there is no STARTTLS that could make up for it.
+    if (this.#config.c2s.requireTls && !secure) {
+      return problem(403, "forbidden", "TLS is needed: wss; behind a proxy see http.trustedProxies");
+    }
+    const limit = this.#counter.admit(address);
+    this.#webSocketCounts.accepted += 1;
+    if (limit === undefined) return undefined;
+    this.#webSocketCounts.refused += 1;
+    this.#refusals.log(address, limit);
+    const status = limit === "connections" ? 503 : 429;
+    return problem(status, "resource-constraint", `limits.${limit} is ${this.#config.limits[limit]}`);
+  }
+
+  #webSocketConnected(ws: WebSocket, socket: Socket, { address, secure }: RequestOrigin): void {
+    const { core, certificate } = this.#parts;
+    const leaf = certificate.current;
+    const offered = this.#config.http.websocketChannelBinding;
+    const transport = new WebSocketTransport(ws, socket, {
+      flusher: this.#flusher,
+      clock: core.clock,
+      address,
+      secure,
+      // Its certificate may not be the current one any more: then the exporter has to do.
+      bindings: (tls) =>
+        offered ? bindingsOf(tls, tls.getX509Certificate()?.raw.equals(leaf.leaf) ? leaf : undefined) : new Map(),
+    });
+    this.#webSockets.add(transport);
+    if (this.#webSockets.size === 1) this.#schedulePings();
+    const stream = this.#openStream(transport, frameFraming, this.#context, core.clock.now());
+    core.log.debug({ stream: stream.id, address, websocket: true }, "stream-opened");
+  }
+
+  // As long as there are any.
+  #schedulePings(): void {
+    this.#pinging?.cancel();
+    this.#pinging = this.#parts.core.clock.after(this.#config.http.websocketPingSeconds * 1000, () => {
+      for (const transport of this.#webSockets) transport.ping();
+      if (this.#webSockets.size > 0) this.#schedulePings();
+    });
   }
 
   #features(): Element[] {
@@ -245,8 +349,19 @@ export class ClientToServer {
       core.log.info({ stream: stream.id, localpart, limit: "limits.sessionsPerAccount" }, "limit-reached");
       return refused;
     }
+    void this.#loadBlockList(session);
     this.#events.bound(session);
     return session;
+  }
+
+  // In memory, and so known without waiting, before anything comes to the session; its own stanzas wait for it.
+  async #loadBlockList({ jid, stream }: Session): Promise<void> {
+    const { blocking, log } = this.#parts.core;
+    try {
+      await blocking.of(jid.bareString);
+    } catch (err) {
+      log.error({ stream, err }, "block-list-not-loaded");
+    }
   }
 
   #nonza(element: Element, session: Session): boolean | Promise<boolean> {
@@ -262,8 +377,12 @@ export class ClientToServer {
   }
 
   #ended(session: Session, end: SessionEnd): void {
-    if (this.#resumption.survives(session, end)) this.#resumption.detach(session);
-    else this.#end(session, end);
+    if (this.#resumption.survives(session, end)) {
+      this.#resumption.detach(session);
+      void this.#parts.core.hooks.notify("detached", session);
+    } else {
+      this.#end(session, end);
+    }
   }
 
   // All in one turn: who is to have what the client did not acknowledge is decided, and written, with the end itself.
@@ -295,7 +414,7 @@ export class ClientToServer {
       ]);
       if (settled.status === "fulfilled") left = settled.value;
       if (ended && left.length === 0) return;
-      if (this.#stopping) throw new Error("the disk still refuses the end of a session");
+      if (this.#lastAttempt) throw new Error("the disk still refuses the end of a session");
       core.log.error({ stream: session.stream, messages: left.length }, "session-end-refused");
       await new Promise<void>((resolve) => {
         const timer = core.clock.after(AGAIN_MS, () => this.#again.get(timer)?.());
@@ -310,6 +429,7 @@ export class ClientToServer {
 
   async #resumed(session: Session, afterRestart: boolean): Promise<void> {
     const { presence, core } = this.#parts;
+    void core.hooks.notify("resumed", session, afterRestart);
     await presence.resumed(session, afterRestart).catch((err: unknown) => {
       core.log.error({ stream: session.stream, err }, "resumption-incomplete");
       // It is not what its client takes it for. When it is resumed again, this is tried again.

@@ -8,6 +8,7 @@ import { type FolderLock, lockFolder } from "../storage/folder-lock.ts";
 import { createMemoryStore } from "../storage/memory.ts";
 import { openSqliteStore } from "../storage/sqlite.ts";
 import type { Store } from "../storage/store.ts";
+import { type AccountChanges, accountChanges } from "./account-changes.ts";
 import { Accounts } from "./accounts/accounts.ts";
 import type { Authenticator } from "./accounts/authenticator.ts";
 import { openSeal } from "./accounts/seal.ts";
@@ -16,38 +17,66 @@ import type { Admin } from "./admin.ts";
 import { createAdmin } from "./admin-calls.ts";
 import { Archive } from "./archive/archive.ts";
 import { AuditTrail } from "./audit.ts";
+import { Avatars } from "./avatars/avatars.ts";
+import { avatarId } from "./avatars/payloads.ts";
 import { completeRestore } from "./backup/pending.ts";
+import { BlockLists } from "./blocking/block-lists.ts";
+import { Bookmarks } from "./bookmarks/bookmarks.ts";
 import { type Clock, systemClock } from "./clock.ts";
+import { ComponentPort } from "./component-port/component-port.ts";
 import type { Config } from "./config.ts";
+import { hasPublicUrl } from "./http/public-url.ts";
 import { Jid } from "./jid.ts";
 import { type Logger, silentLogger } from "./log.ts";
 import { Counters } from "./metrics/counters.ts";
 import { archiveModule } from "./modules/archive.ts";
+import { avatarsModule } from "./modules/avatars.ts";
+import { blockingModule } from "./modules/blocking.ts";
+import { bookmarksModule } from "./modules/bookmarks.ts";
+import { capsModule } from "./modules/caps.ts";
 import { carbons } from "./modules/carbons.ts";
 import { clientState } from "./modules/client-state.ts";
+import { contactAddresses } from "./modules/contact-addresses.ts";
 import { disco } from "./modules/disco.ts";
+import { displayedModule } from "./modules/displayed.ts";
+import { externalServices } from "./modules/external-services.ts";
 import { flexibleOffline } from "./modules/flexible-offline.ts";
+import { lastActivity } from "./modules/last-activity.ts";
 import { legacySession } from "./modules/legacy-session.ts";
-import type { Host, Module, ModuleParts, NonzaHandler } from "./modules/module.ts";
+import type { ComponentPart, Host, Module, ModuleParts, NonzaHandler } from "./modules/module.ts";
 import { offlineModule } from "./modules/offline.ts";
+import { pepModule } from "./modules/pep.ts";
 import { ping } from "./modules/ping.ts";
+import { privateXml } from "./modules/private-xml.ts";
+import { push } from "./modules/push.ts";
+import { register } from "./modules/register.ts";
+import { roomsModule } from "./modules/rooms.ts";
 import { secondBind } from "./modules/second-bind.ts";
 import { time } from "./modules/time.ts";
+import { uploadModule } from "./modules/upload.ts";
+import { vcardModule } from "./modules/vcard.ts";
+import { Vcards } from "./modules/vcards.ts";
 import { version } from "./modules/version.ts";
 import { Offline } from "./offline/offline.ts";
+import { Capabilities } from "./presence/caps.ts";
+import { PhotoHashes } from "./presence/photo-hashes.ts";
 import { Presence } from "./presence/presence.ts";
 import type { Probes } from "./probes.ts";
+import { Pubsub } from "./pubsub/pubsub.ts";
 import { rosterModule } from "./roster/roster.ts";
 import { Rosters } from "./roster/rosters.ts";
 import { Subscriptions } from "./roster/subscriptions.ts";
+import { Hooks } from "./router/hooks.ts";
 import { Messages } from "./router/messages.ts";
+import { Requests } from "./router/requests.ts";
 import { Router } from "./router/router.ts";
-import type { Core } from "./router/routing.ts";
+import type { Component, Core } from "./router/routing.ts";
 import type { SaslServer } from "./sasl/mechanism.ts";
 import { createSaslServer } from "./sasl/sasl-server.ts";
 import { SessionJournal } from "./session/journal.ts";
 import { Sessions } from "./session/sessions.ts";
 import { type CertificateSource, loadCertificate } from "./transport/certificate.ts";
+import { Uploads } from "./upload/uploads.ts";
 import { VERSION } from "./version.ts";
 
 /** What an embedder may pass in place of the built-in parts. */
@@ -77,10 +106,15 @@ export type Composition = {
   readonly gateway: Gateway;
   /** Undefined: archive.enabled is false. */
   readonly archive: Archive | undefined;
+  /** Undefined: upload.enabled is false, or there is no https. */
+  readonly uploads: Uploads | undefined;
+  readonly componentPort: ComponentPort;
   readonly admin: Admin;
   readonly probes: Probes | undefined;
   /** Takes the lock of the data folder, until `close`; does nothing without a folder. Throws FolderLockedError. */
   lock(): void;
+  /** Sessions from before a restart must be there, and no socket open yet. */
+  startModules(): Promise<void>;
   /** Ends workers and closes the store; sessions must be gone. */
   close(): Promise<void>;
 };
@@ -141,6 +175,12 @@ export async function compose(config: Config, parts: ServerParts): Promise<Compo
       items: config.limits.rosterItems,
       requests: config.limits.pendingRequests,
     });
+    const blocking = new BlockLists(store.blocking, {
+      domain,
+      limit: config.limits.blockedAddresses,
+      isOnline: (owner) => sessions.has(owner),
+    });
+    const components = new Map<string, Component>();
     const core: Core = {
       domain,
       limits: config.limits,
@@ -152,13 +192,30 @@ export async function compose(config: Config, parts: ServerParts): Promise<Compo
       sessions,
       rosters,
       accountExists: (localpart) => authenticator.exists(localpart),
-      component: (domainpart) => (domainpart in config.gateway.domains ? gateway.component : undefined),
+      blocking,
+      hooks: new Hooks(log),
+      requests: new Requests(clock, domain.toString()),
+      component: (domainpart) =>
+        domainpart in config.gateway.domains ? gateway.component : components.get(domainpart),
       route: (stanza, from, session) => router.route(stanza, from, session),
     };
     const journal = new SessionJournal(store.sessions, log);
     const offline = new Offline(core, journal);
     const archive = config.archive.enabled ? new Archive(core, config.archive) : undefined;
-    const presence = new Presence(core, offline);
+    const uploads =
+      config.upload.enabled && hasPublicUrl(config)
+        ? new Uploads(core, {
+            config: config.upload,
+            folder: folder === null ? null : join(folder, "uploads"),
+            secret: await store.secret("upload"),
+          })
+        : undefined;
+    const vcards = new Vcards({ store: store.profiles, log, vcardBytes: config.limits.vcardBytes });
+    const photos = new PhotoHashes(async (account) => {
+      const photo = await vcards.photo(account);
+      return photo && avatarId(photo.bytes);
+    });
+    const presence = new Presence(core, offline, photos);
     const subscriptions = new Subscriptions(core, presence);
     const messages = new Messages(core, {
       offline,
@@ -176,12 +233,20 @@ export async function compose(config: Config, parts: ServerParts): Promise<Compo
       store: store.gateway,
       route: (stanza, from) => router.route(stanza, from),
       accountExists: core.accountExists,
-      takesMessages: async (user) =>
-        sessions.available(user.bareString).some(({ priority }) => priority >= 0) ||
-        (await store.offline.count(user.bareString)) < config.limits.offlineMessages,
-      resources: (user) => sessions.available(user.bareString),
+      takesMessages: async (user, source) =>
+        !(await blocking.blocks(user, source)) &&
+        (sessions.available(user.bareString).some(({ priority }) => priority >= 0) ||
+          (await store.offline.count(user.bareString)) < config.limits.offlineMessages),
+      resources: (user, watcher) => (blocking.blocksNow(user, watcher) ? [] : sessions.available(user.bareString)),
       item: async (user, contact) => rosters.item(user.bareString, contact.bareString),
     });
+    const capabilities = new Capabilities(core, config.pubsub.capabilities);
+    const pubsub = new Pubsub(core, config.pubsub, capabilities);
+    const changes = accountChanges({ core, accounts, subscriptions, gateway, archive, audit });
+    const bookmarks = new Bookmarks(pubsub, capabilities);
+    const componentPort = new ComponentPort(core, config, (stanza, from, component) =>
+      router.fromComponent(stanza, from, component),
+    );
     const modules = [
       rosterModule(core, subscriptions),
       disco,
@@ -192,21 +257,47 @@ export async function compose(config: Config, parts: ServerParts): Promise<Compo
       secondBind,
       offlineModule,
       flexibleOffline(core, offline),
+      blockingModule(core, { presence, audit }),
+      capsModule(core, capabilities),
+      pepModule(pubsub, capabilities),
       carbons,
       clientState,
+      vcardModule(vcards),
+      avatarsModule(new Avatars(pubsub, vcards), vcards, presence),
+      privateXml(core, bookmarks),
+      bookmarksModule,
+      displayedModule(pubsub),
+      lastActivity(core),
+      contactAddresses,
+      ...(await optionalModules(core, config, { changes, ownAccounts: authenticator === accounts })),
+      componentPort.module(),
       ...(archive === undefined ? [] : [archiveModule(core, archive)]),
+      ...(uploads === undefined ? [] : [uploadModule(core, uploads)]),
+      ...(config.rooms.enabled ? [roomsModule(core, journal)] : []),
       ...(parts.modules ?? []),
     ];
     let lock: FolderLock | undefined;
-    const running: ModuleParts[] = setUpModules(modules, router, {
-      config,
-      clock,
-      version: VERSION,
-      features: (target) => features(modules, target),
-      services: () => gateway.component.services(),
-      node: (target, name) =>
-        running.flatMap(({ nodes }) => nodes ?? []).find(({ node, on }) => node === name && on.includes(target)),
-    });
+    const running: ModuleParts[] = setUpModules(
+      modules,
+      { router, components, hooks: core.hooks },
+      {
+        config,
+        clock,
+        version: VERSION,
+        features: (target) => features(modules, target),
+        discoParts: (target) => running.flatMap(({ disco = [] }) => disco.filter(({ on }) => on.includes(target))),
+        services: () => [gateway.component, ...components.values()].flatMap((component) => component.services()),
+        node: (target, name) =>
+          running.flatMap(({ nodes }) => nodes ?? []).find(({ node, on }) => node === name && on.includes(target)),
+        async findNode(target, name, request) {
+          for (const { on, find } of running.flatMap(({ openNodes }) => openNodes ?? [])) {
+            const found = on.includes(target) ? await find(name, request) : undefined;
+            if (found !== undefined) return found;
+          }
+          return undefined;
+        },
+      },
+    );
     return {
       core,
       router,
@@ -218,15 +309,22 @@ export async function compose(config: Config, parts: ServerParts): Promise<Compo
       certificate,
       gateway,
       archive,
+      uploads,
+      componentPort,
       probes: parts.probes,
-      admin: createAdmin({ core, accounts, subscriptions, gateway, archive, audit, config }),
+      admin: createAdmin({ core, accounts, changes, gateway, audit, config }),
       lock() {
         if (folder !== null && parts.store === undefined) lock ??= lockFolder(folder);
       },
+      async startModules() {
+        for (const module of running) await module.start?.();
+      },
       async close() {
-        for (const module of running) module.stop?.();
+        core.requests.stop();
+        for (const module of running) await module.stop?.();
         gateway.stop();
         archive?.stop();
+        await uploads?.stop();
         await accounts.stop();
         await audit.stop();
         try {
@@ -248,11 +346,46 @@ async function openToOthers(folder: string): Promise<string[]> {
   return [`${folder} can be written by other users of this machine; run: chmod go-w ${folder}`];
 }
 
-function setUpModules(modules: readonly Module[], router: Router, host: Host): ModuleParts[] {
+/** Those that the configuration, or who keeps the accounts, may leave without anything to do. */
+async function optionalModules(
+  core: Core,
+  { externalServices: services, components, push: pushConfig }: Config,
+  { changes, ownAccounts }: { readonly changes: AccountChanges; readonly ownAccounts: boolean },
+): Promise<Module[]> {
+  const modules: Module[] = [];
+  if (ownAccounts) modules.push(register(core, changes));
+  if (services.length > 0) modules.push(externalServices(core, services, await core.store.secret("external-services")));
+  // There is no other way to an app server than as a component.
+  if (pushConfig.enabled && components.length > 0) modules.push(push(core, pushConfig));
+  return modules;
+}
+
+type ModuleTables = {
+  readonly router: Router;
+  readonly components: Map<string, Component>;
+  readonly hooks: Hooks;
+};
+
+function setUpModules(modules: readonly Module[], tables: ModuleTables, host: Host): ModuleParts[] {
   return modules.map((module) => {
     const parts = module.setup(host);
-    for (const handler of parts.iq ?? []) router.table.add(handler);
+    for (const handler of parts.iq ?? []) tables.router.table.add(handler);
+    for (const part of parts.components ?? []) addComponent(tables.components, part, host);
+    if (parts.hooks !== undefined) tables.hooks.add(parts.hooks);
     return parts;
+  });
+}
+
+function addComponent(table: Map<string, Component>, part: ComponentPart, { config }: Host): void {
+  const { domainpart, name, component } = part;
+  if (table.has(domainpart) || domainpart === config.domain || domainpart in config.gateway.domains) {
+    throw new Error(`two parts of the server own ${domainpart}`);
+  }
+  const services = [{ jid: Jid.fromTrusted(domainpart), name }];
+  table.set(domainpart, {
+    handle: (stanza, from, to, accepted) => component.handle(stanza, from, to, accepted),
+    probe: (user, contact, session) => component.probe?.(user, contact, session),
+    services: () => (part.available?.() === false ? [] : services),
   });
 }
 

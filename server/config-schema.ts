@@ -36,8 +36,44 @@ const http = z.strictObject({
     .array(z.string().min(1))
     .default(["127.0.0.1", "::1"])
     .describe("Where to listen. Addresses other than loopback need http.tls."),
-  port: port.nullable().default(5280).describe("TCP port of the gateway's HTTP binding. 0: any; null: off."),
+  port: port
+    .nullable()
+    .default(5280)
+    .describe("TCP port of the gateway's HTTP binding, of WebSocket and of uploads. 0: any; null: off."),
   tls: z.boolean().default(false).describe("Serve https with the server's certificate: tokens travel over it."),
+  publicUrl: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe(
+      'How clients reach this port, "https://chat.example.org", where a proxy stands before it. null: the domain with this ' +
+        "port if http.tls is true, else not at all.",
+    ),
+  trustedProxies: z
+    .array(z.string())
+    .default([])
+    .describe(
+      "Addresses or networks of reverse proxies, whose X-Forwarded-For and X-Forwarded-Proto are believed. They must set both.",
+    ),
+  origins: z
+    .array(z.string().min(1))
+    .default(["*"])
+    .describe(
+      'Origins of the web pages that may use WebSocket and uploads, "https://chat.example.org". "*": any page.',
+    ),
+  websocket: z.boolean().default(true).describe("Serve XMPP over WebSocket (RFC 7395) at /xmpp-websocket, inside TLS."),
+  websocketChannelBinding: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Offer SCRAM-...-PLUS on a WebSocket inside this server's own TLS. No web page can use it, and stanza.js then fails.",
+    ),
+  websocketPingSeconds: z
+    .number()
+    .min(1)
+    .default(30)
+    .describe("Seconds between pings on each WebSocket, so that proxies keep it open."),
   metrics: z
     .enum(["loopback", "everyone", "off"])
     .default("loopback")
@@ -138,6 +174,22 @@ export const limits = z.strictObject({
       "Messages kept for one user who is away; the senders of more are told. Those that an ended session leaves " +
         "(streamManagement.queueStanzas) have room beside them.",
     ),
+  blockedAddresses: positive.default(1_000).describe("Addresses that one user blocks (XEP-0191)."),
+  reportsPerHour: z
+    .int()
+    .min(0)
+    .default(20)
+    .describe(
+      "Reports of one user (XEP-0377) that are put on record in an hour; what comes with more is only blocked.",
+    ),
+  vcardBytes: positive.default(196_608).describe("Bytes of one account's vCard, which may have its picture."),
+  privateXmlBytes: positive
+    .default(1_048_576)
+    .describe("Bytes of private XML (XEP-0049) of one account, names and namespaces included."),
+  privateXmlElements: positive.default(200).describe("Kinds of private XML of one account, each with its own name."),
+  statusCharacters: positive
+    .default(1_023)
+    .describe("Characters kept of the status with which somebody left (XEP-0012); the rest is cut off."),
   httpBodyBytes: z.int().min(10_000).default(262_144).describe("Bytes of one HTTP request's body: memory."),
   eventStreams: positive.default(1_000).describe("Open event streams (SSE) of the HTTP binding in all."),
 });
@@ -183,6 +235,154 @@ const archive = z.strictObject({
   messagesPerAccount: positive
     .default(200_000)
     .describe("Messages in the archive of one account; the oldest make room for new ones, within minutes."),
+});
+
+const rooms = z.strictObject({
+  enabled: z.boolean().default(true).describe("Serve rooms for many people (XEP-0045)."),
+  host: z
+    .string()
+    .min(1)
+    .default("rooms")
+    .describe(
+      'The domain of the rooms: a label in front of `domain`, or with a dot in it a whole domain ("chat.example.org").',
+    ),
+  create: z
+    .enum(["everyone", "accounts", "nobody"])
+    .default("accounts")
+    .describe("Who may make rooms: everybody who can reach them, users of this server, or nobody any more."),
+  roomsPerUser: positive.default(100).describe("Rooms that one user made and that are there."),
+  occupantsPerRoom: positive
+    .default(2_000)
+    .describe("Clients in one room; its owners and admins come in all the same."),
+  affiliationsPerRoom: positive.default(5_000).describe("Owners, admins, members and banned addresses of one room."),
+  stanzasPerSecond: z
+    .number()
+    .min(0)
+    .default(5)
+    .describe(
+      "Stanzas from one user that a room passes on in a second, on average; more are refused. 0: as they come.",
+    ),
+  burstStanzas: positive.default(50).describe("Stanzas that a user who was silent may send to a room at once."),
+  messageBytes: positive.default(65_536).describe("Bytes of one message to a room: each occupant gets a copy."),
+  presenceBytes: positive.default(8_192).describe("Bytes of one presence in a room: kept for everybody who comes."),
+  nickCharacters: positive.default(100).describe("Characters of a nickname."),
+  nameCharacters: positive.default(200).describe("Characters of a room's name."),
+  descriptionCharacters: positive.default(2_000).describe("Characters of a room's description."),
+  subjectCharacters: positive.default(2_000).describe("Characters of a room's subject."),
+  reasonCharacters: positive.default(500).describe("Characters of the reason for a kick, a ban, an invitation."),
+  vcardBytes: positive.default(131_072).describe("Bytes of a room's vCard, which has its picture."),
+  historyMessages: z
+    .int()
+    .min(0)
+    .default(50)
+    .describe("The most messages that a room shows to who comes in; kept in memory for each room that is in use."),
+  unusedDays: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe("Days after which a persistent room that nobody entered is removed. 0: it stays."),
+});
+
+const pubsub = z.strictObject({
+  nodesPerAccount: positive
+    .default(1_000)
+    .describe("Nodes of one account's own service (PEP): bookmarks, avatar, keys ..."),
+  itemsPerNode: positive
+    .default(10_000)
+    .describe('Items that a node keeps at most, and what "max" stands for; the oldest make room for new ones.'),
+  itemBytes: positive.default(196_608).describe("Bytes of one item's payload; more is refused."),
+  bytesPerAccount: z
+    .int()
+    .min(10_000)
+    .default(33_554_432)
+    .describe("Bytes of all items of one account, 200 for each item besides its payload and id: disk."),
+  entitiesPerNode: positive
+    .default(500)
+    .describe(
+      "Entities that one node has affiliations with, and those that are subscribed to it without being contacts.",
+    ),
+  capabilities: positive
+    .default(5_000)
+    .describe("Kinds of clients whose features are remembered by their hash; the oldest are asked for again."),
+});
+
+const push = z.strictObject({
+  enabled: z
+    .boolean()
+    .default(true)
+    .describe("Tell app servers of messages that wait (XEP-0357); they connect as one of `components`."),
+  servicesPerAccount: positive.default(50).describe("Push services that one account may have enabled."),
+  optionsBytes: positive.default(4_096).describe("Bytes of the node and the publish options of one of them."),
+  errors: positive
+    .default(10)
+    .describe("Errors of a passing kind in a row, or answers that did not come, until a push service is disabled."),
+  includeSender: z.boolean().default(false).describe("Tell app servers from whom the last message is."),
+  includeBody: z
+    .boolean()
+    .default(false)
+    .describe("Tell app servers what the last message says, where it is not encrypted. Users cannot know or choose."),
+});
+
+const addressesOf = (whom: string) =>
+  z
+    .array(
+      z
+        .string()
+        .refine(isUri, { error: 'must be a URI, such as "mailto:admin@example.org" or "xmpp:admin@example.org"' }),
+    )
+    .default([])
+    .describe(`URIs of ${whom}, which clients show (XEP-0157).`);
+
+const contacts = z.strictObject({
+  abuse: addressesOf("whom to tell of abuse"),
+  admin: addressesOf("the administrators"),
+  feedback: addressesOf("whom to tell an opinion"),
+  sales: addressesOf("whom to ask about prices"),
+  security: addressesOf("whom to tell of a weakness"),
+  status: addressesOf("the page that says whether the service is up"),
+  support: addressesOf("whom to ask for help"),
+});
+
+/** RFC 3986 section 3, in short. */
+function isUri(text: string): boolean {
+  return /^[A-Za-z][A-Za-z0-9+.-]*:[\x21-\x7e]+$/.test(text);
+}
+
+const externalService = z.strictObject({
+  type: z.string().regex(/^[A-Za-z_][\w.-]*$/),
+  host: z.string().regex(/^[\w.:-]+$/),
+  port: z.int().min(1).max(65535).optional(),
+  transport: z.enum(["udp", "tcp"]).optional(),
+  name: z.string().min(1).optional(),
+  secret: z.string().min(1).optional(),
+  username: z.string().min(1).optional(),
+  password: z.string().min(1).optional(),
+  ttlSeconds: positive.default(86_400),
+});
+
+const component = z.strictObject({
+  domain: z.string().min(1),
+  secret: z.string().min(1),
+  name: z.string().min(1).optional(),
+});
+
+const upload = z.strictObject({
+  enabled: z
+    .boolean()
+    .default(true)
+    .describe("Let accounts upload files for others (XEP-0363). It needs https: http.tls or http.publicUrl."),
+  fileBytes: positive.default(104_857_600).describe("Bytes of one file."),
+  bytesPerAccount: positive.default(1_073_741_824).describe("Bytes of all files of one account: disk."),
+  filesPerAccount: positive.default(5_000).describe("Files of one account, and as many profile pictures."),
+  retentionDays: z.number().min(0).default(30).describe("Days that a file is kept. 0: as long as the account."),
+  profileFileBytes: positive
+    .default(1_048_576)
+    .describe("Bytes of one file for a profile, such as an avatar. Those are kept as long as the account."),
+  profileBytesPerAccount: positive
+    .default(10_485_760)
+    .describe("Bytes of all such files of one account; the oldest make room for new ones."),
+  slotSeconds: positive.default(300).describe("Seconds between asking for a slot and beginning to use it."),
+  transferSeconds: positive.default(3_600).describe("Seconds that the transfer of one file may take."),
 });
 
 export const gatewayDomain = z.strictObject({
@@ -254,6 +454,27 @@ export const schema = z.strictObject({
   limits: limits.prefault({}),
   archive: archive.prefault({}),
   streamManagement: streamManagement.prefault({}),
+  pubsub: pubsub.prefault({}),
+  rooms: rooms.prefault({}),
+  push: push.prefault({}),
+  contacts: contacts.prefault({}),
+  externalServices: z
+    .array(externalService)
+    .default([])
+    .describe("STUN, TURN and other services that clients may use (XEP-0215), each as described above."),
+  components: z
+    .array(component)
+    .default([])
+    .describe("Programs that serve domains of their own through this server (XEP-0114), as described above."),
+  componentPort: port
+    .nullable()
+    .default(5347)
+    .describe("TCP port for components, open where `components` has any. 0: any free port; null: off."),
+  componentAddresses: z
+    .array(z.string().min(1))
+    .default(["127.0.0.1", "::1"])
+    .describe("Where to listen for components. What they send and get travels in clear."),
+  upload: upload.prefault({}),
   gateway: gateway.prefault({}),
   log: log.prefault({}),
 });

@@ -13,6 +13,7 @@ import {
   type limits,
   schema,
 } from "./config-schema.ts";
+import { isNetwork } from "./http/proxies.ts";
 import { prepareDomainpart } from "./jid.ts";
 
 /** What an embedder or a file may say: any part of Config. */
@@ -23,6 +24,8 @@ export type GatewayConfig = z.output<typeof gateway>;
 export type Config = Omit<z.output<typeof schema>, "c2s"> & {
   c2s: Omit<z.output<typeof c2s>, "addresses"> & { addresses: readonly string[] };
 };
+
+type Parsed = z.output<typeof schema>;
 
 /** A bad configuration: one line for each bad key, with its path and what is allowed there. */
 export class ConfigError extends Error {
@@ -64,8 +67,87 @@ export function parseConfig(input: unknown): Config {
   if (!config.http.tls && config.http.port !== null && !config.http.addresses.every(isLoopback)) {
     problems.push("http.tls: must be true where http.addresses are not loopback: tokens would travel in clear");
   }
+  problems.push(...httpProblems(config.http));
+  if (config.rooms.enabled) problems.push(...roomsProblems(config));
+  const components = preparedComponents(config, problems);
+  problems.push(...config.externalServices.flatMap(externalServiceProblems));
   if (problems.length > 0) throw new ConfigError(problems);
-  return { ...config, c2s: { ...config.c2s, addresses }, gateway: { ...config.gateway, domains } };
+  return { ...config, c2s: { ...config.c2s, addresses }, components, gateway: { ...config.gateway, domains } };
+}
+
+/** The domain of the rooms, as rooms.host says it. */
+export function roomsDomain({ domain, rooms: { host } }: Pick<Parsed, "domain" | "rooms">): string {
+  const name = host.includes(".") ? host : `${host}.${domain}`;
+  const prepared = prepareDomainpart(name);
+  return prepared.ok ? prepared.value : name;
+}
+
+function roomsProblems(config: Parsed): string[] {
+  const name = roomsDomain(config);
+  const prepared = prepareDomainpart(name);
+  if (!prepared.ok) return [`rooms.host: "${name}" is no domain: ${prepared.reason}`];
+  const others = [config.domain, ...Object.keys(config.gateway.domains)];
+  return others.includes(name) ? [`rooms.host: "${name}" is in use already`] : [];
+}
+
+/** The components with their domains prepared; what is wrong with them is added to `problems`. */
+function preparedComponents(
+  { domain, components, rooms, gateway: { domains } }: Parsed,
+  problems: string[],
+): Parsed["components"] {
+  const taken = new Set(rooms.enabled ? [domain, roomsDomain({ domain, rooms })] : [domain]);
+  for (const name of Object.keys(domains)) {
+    const prepared = prepareDomainpart(name);
+    if (prepared.ok) taken.add(prepared.value);
+  }
+  return components.map((component, index) => {
+    const prepared = prepareDomainpart(component.domain);
+    const at = `components.${index}.domain: "${component.domain}"`;
+    if (!prepared.ok) {
+      problems.push(`${at} is no domain: ${prepared.reason}`);
+      return component;
+    }
+    if (taken.has(prepared.value)) problems.push(`${at} is in use already`);
+    taken.add(prepared.value);
+    return { ...component, domain: prepared.value };
+  });
+}
+
+function externalServiceProblems(
+  { secret, username, password }: Parsed["externalServices"][number],
+  index: number,
+): string[] {
+  const at = `externalServices.${index}`;
+  if (secret !== undefined && (username ?? password) !== undefined) {
+    return [`${at}: give a secret, or a username and a password, not both`];
+  }
+  return (username === undefined) === (password === undefined) ? [] : [`${at}: username and password go together`];
+}
+
+function httpProblems({ publicUrl, trustedProxies, origins }: Config["http"]): string[] {
+  const problems: string[] = [];
+  if (publicUrl !== null && !isHttpsUrl(publicUrl)) {
+    problems.push(
+      `http.publicUrl: "${publicUrl}" must be an https URL without a query, such as "https://chat.example.org"`,
+    );
+  }
+  for (const network of trustedProxies) {
+    if (!isNetwork(network)) {
+      problems.push(`http.trustedProxies: "${network}" is no IP address or network such as "10.0.0.0/8"`);
+    }
+  }
+  for (const origin of origins) {
+    if (origin !== "*" && (!URL.canParse(origin) || new URL(origin).origin !== origin.toLowerCase())) {
+      problems.push(`http.origins: "${origin}" is no origin such as "https://chat.example.org", nor "*"`);
+    }
+  }
+  return problems;
+}
+
+function isHttpsUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, search, hash, username } = new URL(text);
+  return protocol === "https:" && search === "" && hash === "" && username === "" && !/[?#]/.test(text);
 }
 
 export function isLoopback(address: string): boolean {
@@ -100,7 +182,7 @@ export function allowed(node: JsonSchema): string {
     case "boolean":
       return "true or false";
     case "array":
-      return "a list of texts in [ ]";
+      return node.items?.type === "object" ? "a list of objects in [ ]" : "a list of texts in [ ]";
     case "object":
       return "an object in { }";
     case "string":

@@ -40,7 +40,9 @@ export type StanzaError = {
   readonly condition: StanzaCondition;
   readonly type: ErrorType;
   readonly text?: string;
-  /** Legacy numeric code (XEP-0086), written only where RFC 3922's draft asks for it. */
+  /** An application-specific condition (RFC 6120 section 8.3.4). */
+  readonly detail?: { readonly name: string; readonly ns: string; readonly attrs?: Readonly<Record<string, string>> };
+  /** Legacy numeric code (XEP-0086), written only where RFC 3922's draft or a client asks for it. */
   readonly code?: number;
 };
 
@@ -56,6 +58,7 @@ export function stanzaErrorElement(error: StanzaError): Element {
   if (error.code !== undefined) el.attrs.code = String(error.code);
   el.c(error.condition, { xmlns: NS.stanzas });
   if (error.text !== undefined) el.c("text", { xmlns: NS.stanzas, "xml:lang": "en" }).t(error.text);
+  if (error.detail !== undefined) el.c(error.detail.name, { xmlns: error.detail.ns, ...error.detail.attrs });
   return el;
 }
 

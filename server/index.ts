@@ -7,9 +7,16 @@ import { ClientToServer } from "./c2s.ts";
 import { type Composition, compose, type ServerParts } from "./compose.ts";
 import { type Config, type ConfigInput, parseConfig } from "./config.ts";
 import { healthProblems } from "./health.ts";
+import { addHostMeta } from "./http/host-meta.ts";
 import { createHttpListener, type HttpListener } from "./http/listener.ts";
+import { Origins } from "./http/origins.ts";
+import { httpProblem, sendProblem } from "./http/problem.ts";
+import { TrustedProxies } from "./http/proxies.ts";
+import { publicUrl, WEBSOCKET_PATH } from "./http/public-url.ts";
+import { addWebSocket } from "./http/websocket.ts";
 import type { Jid } from "./jid.ts";
 import { Monitor } from "./metrics/monitor.ts";
+import { addUploadRoutes } from "./upload/routes.ts";
 import { VERSION } from "./version.ts";
 
 export { FolderLockedError } from "../storage/folder-lock.ts";
@@ -39,7 +46,12 @@ export type ServerEvents = {
 };
 
 /** Ports as they are open, whatever the configuration said; null: not open. */
-export type Addresses = { readonly c2s: number; readonly directTls: number | null; readonly http: number | null };
+export type Addresses = {
+  readonly c2s: number;
+  readonly directTls: number | null;
+  readonly http: number | null;
+  readonly components: number | null;
+};
 
 export interface BalconyServer extends EventEmitter<ServerEvents> {
   readonly config: Config;
@@ -102,7 +114,8 @@ class Balcony extends EventEmitter<ServerEvents> implements BalconyServer {
   }
 
   get addresses(): Addresses {
-    return { c2s: this.#c2s.port, directTls: this.#c2s.directTlsPort, http: this.#http?.port ?? null };
+    const components = this.#parts.componentPort.port;
+    return { c2s: this.#c2s.port, directTls: this.#c2s.directTlsPort, http: this.#http?.port ?? null, components };
   }
 
   get certificate(): BalconyServer["certificate"] {
@@ -115,6 +128,7 @@ class Balcony extends EventEmitter<ServerEvents> implements BalconyServer {
     try {
       this.#parts.lock();
       await this.#c2s.restore();
+      await this.#parts.startModules();
       await this.#parts.gateway.start();
       this.#parts.archive?.start();
       if (http.port !== null) await this.#startHttp(http.port);
@@ -129,10 +143,16 @@ class Balcony extends EventEmitter<ServerEvents> implements BalconyServer {
 
   async #startHttp(port: number): Promise<void> {
     const { addresses, tls, metrics } = this.config.http;
-    const { certificate, core, gateway } = this.#parts;
+    const { certificate, core, gateway, uploads } = this.#parts;
     const { log, clock, counters, sessions, store } = core;
     const countStreams = () => this.#c2s.countStreams();
-    const listeners = () => ({ ...this.#c2s.listeners, http: this.#http?.sockets });
+    const listeners = () => ({
+      ...this.#c2s.listeners,
+      WebSocket: this.#c2s.webSockets,
+      components: this.#parts.componentPort.listener,
+      http: this.#http?.sockets,
+    });
+    const proxies = new TrustedProxies(this.config.http.trustedProxies);
     const monitor =
       metrics === "off"
         ? undefined
@@ -146,13 +166,32 @@ class Balcony extends EventEmitter<ServerEvents> implements BalconyServer {
       counters,
       health: async () =>
         this.#stopping === undefined
-          ? healthProblems({ store, clock, listeners: this.#c2s.listeners })
+          ? healthProblems({
+              store,
+              clock,
+              listeners: { ...this.#c2s.listeners, components: this.#parts.componentPort.listener },
+            })
           : ["the server is stopping"],
       metrics:
         metrics === "off" || monitor === undefined ? undefined : { allowed: metrics, text: () => monitor.text() },
+      proxies,
     });
+    if (this.config.http.websocket) this.#addWebSocket(this.#http, proxies);
     await gateway.http.register(this.#http.app);
+    if (uploads !== undefined) {
+      await uploads.start(() => publicUrl(this.config, this.#http?.port ?? 0));
+      await addUploadRoutes(this.#http.app, uploads, new Origins(this.config.http.origins));
+    }
     await this.#http.start(addresses, port);
+  }
+
+  #addWebSocket({ app }: HttpListener, proxies: TrustedProxies): void {
+    const origins = new Origins(this.config.http.origins);
+    addWebSocket(app.server, { origins, proxies }, this.#c2s.webSocketOwner);
+    app.get(WEBSOCKET_PATH, async (_request, reply) =>
+      sendProblem(reply.header("upgrade", "websocket"), httpProblem(426, "this is for WebSocket (RFC 7395)")),
+    );
+    addHostMeta(app, () => publicUrl(this.config, this.#http?.port ?? 0));
   }
 
   stop({ cut = false } = {}): Promise<void> {

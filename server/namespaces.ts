@@ -4,6 +4,7 @@ export const NS = {
   client: "jabber:client", // RFC 6120 section 4.8.3
   server: "jabber:server", // RFC 6120 section 4.8.3
   stream: "http://etherx.jabber.org/streams", // RFC 6120 section 4.8.2
+  framing: "urn:ietf:params:xml:ns:xmpp-framing", // RFC 7395 section 3.3.2
   streams: "urn:ietf:params:xml:ns:xmpp-streams", // RFC 6120 section 4.9.2
   stanzas: "urn:ietf:params:xml:ns:xmpp-stanzas", // RFC 6120 section 8.3.2
   tls: "urn:ietf:params:xml:ns:xmpp-tls", // RFC 6120 section 5
@@ -18,6 +19,8 @@ export const NS = {
   discoInfo: "http://jabber.org/protocol/disco#info", // XEP-0030
   discoItems: "http://jabber.org/protocol/disco#items", // XEP-0030
   caps: "http://jabber.org/protocol/caps", // XEP-0115
+  capsHashes: "urn:xmpp:caps", // XEP-0390
+  hashes: "urn:xmpp:hashes:2", // XEP-0300
   version: "jabber:iq:version", // XEP-0092
   delay: "urn:xmpp:delay", // XEP-0203
   time: "urn:xmpp:time", // XEP-0202
@@ -28,14 +31,49 @@ export const NS = {
   hints: "urn:xmpp:hints", // XEP-0334
   offline: "msgoffline", // XEP-0160
   flexibleOffline: "http://jabber.org/protocol/offline", // XEP-0013
+  lastActivity: "jabber:iq:last", // XEP-0012
+  privateXml: "jabber:iq:private", // XEP-0049
+  register: "jabber:iq:register", // XEP-0077
+  component: "jabber:component:accept", // XEP-0114
+  serverInfo: "http://jabber.org/network/serverinfo", // XEP-0157
+  externalServices: "urn:xmpp:extdisco:2", // XEP-0215
+  jingleMessage: "urn:xmpp:jingle-message:0", // XEP-0353
+  push: "urn:xmpp:push:0", // XEP-0357
+  pushSummary: "urn:xmpp:push:summary", // XEP-0357
   dataForms: "jabber:x:data", // XEP-0004
   chatStates: "http://jabber.org/protocol/chatstates", // XEP-0085
   receipts: "urn:xmpp:receipts", // XEP-0184
   conference: "jabber:x:conference", // XEP-0249
+  muc: "http://jabber.org/protocol/muc", // XEP-0045
   mucUser: "http://jabber.org/protocol/muc#user", // XEP-0045
+  mucAdmin: "http://jabber.org/protocol/muc#admin", // XEP-0045
+  mucOwner: "http://jabber.org/protocol/muc#owner", // XEP-0045
+  roomConfig: "http://jabber.org/protocol/muc#roomconfig", // XEP-0045
+  roomInfo: "http://jabber.org/protocol/muc#roominfo", // XEP-0045
+  voiceRequest: "http://jabber.org/protocol/muc#request", // XEP-0045
+  roomTraffic: "http://jabber.org/protocol/muc#traffic", // XEP-0045
+  stableId: "http://jabber.org/protocol/muc#stable_id", // XEP-0045
+  selfPing: "http://jabber.org/protocol/muc#self-ping-optimization", // XEP-0410
+  vcard: "vcard-temp", // XEP-0054
+  vcardUpdate: "vcard-temp:x:update", // XEP-0153
+  avatarData: "urn:xmpp:avatar:data", // XEP-0084
+  avatarMetadata: "urn:xmpp:avatar:metadata", // XEP-0084
+  avatarConversion: "urn:xmpp:pep-vcard-conversion:0", // XEP-0398
+  bookmarks: "urn:xmpp:bookmarks:1", // XEP-0402
+  bookmarkStorage: "storage:bookmarks", // XEP-0048
+  displayed: "urn:xmpp:mds:displayed:0", // XEP-0490
+  displayedAssist: "urn:xmpp:mds:server-assist:0", // XEP-0490
+  moderation: "urn:xmpp:message-moderate:1", // XEP-0425
+  oldModeration: "urn:xmpp:message-moderate:0", // XEP-0425 version 0.2
+  oldRetraction: "urn:xmpp:message-retract:0", // XEP-0424 version 0.3
   carbons: "urn:xmpp:carbons:2", // XEP-0280
   forward: "urn:xmpp:forward:0", // XEP-0297
   chatMarkers: "urn:xmpp:chat-markers:0", // XEP-0333
+  blocking: "urn:xmpp:blocking", // XEP-0191
+  blockingErrors: "urn:xmpp:blocking:errors", // XEP-0191
+  reporting: "urn:xmpp:reporting:1", // XEP-0377
+  upload: "urn:xmpp:http:upload:0", // XEP-0363
+  uploadPurpose: "urn:xmpp:http:upload:purpose:0", // XEP-0363 section 5
   clientState: "urn:xmpp:csi:0", // XEP-0352
   stanzaIds: "urn:xmpp:sid:0", // XEP-0359
   occupantIds: "urn:xmpp:occupant-id:0", // XEP-0421
@@ -44,6 +82,14 @@ export const NS = {
   archiveGroupchatField: "urn:xmpp:mam:2#groupchat-field", // XEP-0313
   resultSets: "http://jabber.org/protocol/rsm", // XEP-0059
   formValidation: "http://jabber.org/protocol/xdata-validate", // XEP-0122
+  pubsub: "http://jabber.org/protocol/pubsub", // XEP-0060
+  pubsubOwner: "http://jabber.org/protocol/pubsub#owner", // XEP-0060
+  pubsubEvent: "http://jabber.org/protocol/pubsub#event", // XEP-0060
+  pubsubErrors: "http://jabber.org/protocol/pubsub#errors", // XEP-0060
+  pubsubNodeConfig: "http://jabber.org/protocol/pubsub#node_config", // XEP-0060 section 17.4.4
+  pubsubMetaData: "http://jabber.org/protocol/pubsub#meta-data", // XEP-0060 section 17.4.3
+  pubsubPublishOptions: "http://jabber.org/protocol/pubsub#publish-options", // XEP-0060 section 7.1.5
+  pubsubAuthorization: "http://jabber.org/protocol/pubsub#subscribe_authorization", // XEP-0060 section 17.4.1
   pgp: "jabber:x:encrypted", // XEP-0027
   outOfBand: "jabber:x:oob", // XEP-0066
   correction: "urn:xmpp:message-correct:0", // XEP-0308

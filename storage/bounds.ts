@@ -1,6 +1,14 @@
 // What every store bounds, so that all stores bound it alike, and the one address rule that they need.
 
-import { type RosterItem, type RosterLimits, StoreLimitError } from "./store.ts";
+import {
+  type PrivateElement,
+  type PrivateLimits,
+  type PubsubItem,
+  type PubsubQuota,
+  type RosterItem,
+  type RosterLimits,
+  StoreLimitError,
+} from "./store.ts";
 
 /** Newest removals of one roster that are kept for `changesSince`. */
 export const REMOVALS_KEPT = 500;
@@ -8,6 +16,9 @@ export const REMOVALS_KEPT = 500;
 /** Newest audit records that are kept. Older ones go in steps of AUDIT_PRUNE_STEP. */
 export const AUDIT_RECORDS_KEPT = 100_000;
 export const AUDIT_PRUNE_STEP = 1_000;
+
+/** What an item counts for besides its payload and id: also empty ones take room. */
+export const PUBSUB_ITEM_OVERHEAD = 200;
 
 const PAGE_ROWS = 100;
 
@@ -51,6 +62,32 @@ export function checkRosterLimits(
   );
 }
 
+/** What private XML counts for. */
+export function privateBytes({ ns, name, xml }: PrivateElement): number {
+  return Buffer.byteLength(ns) + Buffer.byteLength(name) + Buffer.byteLength(xml);
+}
+
+/** Checks the private XML that an account is about to have. Throws StoreLimitError, with the setting's name. */
+export function checkPrivateLimits(
+  owner: string,
+  limits: PrivateLimits,
+  before: PrivateLimits,
+  after: PrivateLimits,
+): void {
+  if (after.elements > before.elements && after.elements > limits.elements) {
+    throw new StoreLimitError(
+      "privateXmlElements",
+      `${owner} may keep ${limits.elements} kinds of private XML (limits.privateXmlElements)`,
+    );
+  }
+  if (after.bytes > before.bytes && after.bytes > limits.bytes) {
+    throw new StoreLimitError(
+      "privateXmlBytes",
+      `${owner} may keep ${limits.bytes} bytes of private XML (limits.privateXmlBytes)`,
+    );
+  }
+}
+
 /** A change must stay with the record that it was asked for: anything else is a caller's mistake. */
 export function checkKey(expected: string, actual: string): void {
   if (actual !== expected) throw new TypeError(`a change of "${expected}" returned a record of "${actual}"`);
@@ -59,4 +96,30 @@ export function checkKey(expected: string, actual: string): void {
 /** @param maxPerDomain of presentities */
 export function domainFull(domain: string, maxPerDomain: number): StoreLimitError {
   return new StoreLimitError("presentitiesPerDomain", `${domain} may have ${maxPerDomain} presentities`);
+}
+
+/** What an item counts for in the quota of its account. */
+export function pubsubItemBytes({ id, xml }: Pick<PubsubItem, "id" | "xml">): number {
+  return Buffer.byteLength(xml) + Buffer.byteLength(id) + PUBSUB_ITEM_OVERHEAD;
+}
+
+/** Checks what an account is about to have. Throws StoreLimitError, with the setting's name. */
+export function checkPubsubQuota(
+  owner: string,
+  quota: PubsubQuota,
+  before: { readonly nodes: number; readonly bytes: number },
+  after: { readonly nodes: number; readonly bytes: number },
+): void {
+  if (after.nodes > before.nodes && after.nodes > quota.nodes) {
+    throw new StoreLimitError("nodesPerAccount", `${owner} has its ${quota.nodes} nodes (pubsub.nodesPerAccount)`);
+  }
+  if (after.bytes > before.bytes && after.bytes > quota.bytes) {
+    throw new StoreLimitError("bytesPerAccount", `${owner} has ${quota.bytes} bytes of items (pubsub.bytesPerAccount)`);
+  }
+}
+
+/** Checks what a block list is about to hold. Throws StoreLimitError, with the setting's name. */
+export function checkBlockList(owner: string, limit: number, size: number, added: number): void {
+  if (added === 0 || size + added <= limit) return;
+  throw new StoreLimitError("blockedAddresses", `${owner} may block ${limit} addresses (limits.blockedAddresses)`);
 }

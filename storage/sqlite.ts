@@ -6,13 +6,20 @@ import type { Database } from "better-sqlite3";
 import { sqliteAccounts } from "./sqlite/accounts.ts";
 import { archiveEraser, sqliteArchive } from "./sqlite/archive.ts";
 import { sqliteAudit } from "./sqlite/audit.ts";
+import { blockingEraser, sqliteBlocking } from "./sqlite/blocking.ts";
+import { sqliteCapabilities } from "./sqlite/capabilities.ts";
 import { type CheckpointOptions, Checkpoints } from "./sqlite/checkpoints.ts";
 import { sqliteGateway } from "./sqlite/gateway.ts";
 import { offlineEraser, sqliteOffline } from "./sqlite/offline.ts";
 import { type Durability, LOG_SETTINGS, openDatabase } from "./sqlite/open.ts";
+import { profileEraser, sqliteProfiles } from "./sqlite/profiles.ts";
+import { pubsubEraser, sqlitePubsub } from "./sqlite/pubsub.ts";
+import { pushEraser, sqlitePushes } from "./sqlite/pushes.ts";
+import { roomEraser, sqliteRooms } from "./sqlite/rooms.ts";
 import { rosterEraser, sqliteRoster } from "./sqlite/roster.ts";
 import { sessionEraser, sqliteSessions } from "./sqlite/sessions.ts";
 import { Turn } from "./sqlite/turn.ts";
+import { sqliteUploads, uploadEraser } from "./sqlite/uploads.ts";
 import { WalFile } from "./sqlite/wal-file.ts";
 import type { CommitProbe, Store } from "./store.ts";
 
@@ -39,7 +46,21 @@ export function openSqliteStore(file: string, options: SqliteStoreOptions = {}):
 export function sqliteStore(db: Database, options: SqliteStoreOptions = {}): Store {
   const { turn, close } = openTurn(db, options);
   const eraseArchive = archiveEraser(db);
-  const erasers = [rosterEraser(db), offlineEraser(db), eraseArchive, sessionEraser(db)];
+  const eraseBlockList = blockingEraser(db);
+  const eraseProfile = profileEraser(db);
+  const erasePushes = pushEraser(db);
+  const erasers = [
+    rosterEraser(db),
+    offlineEraser(db),
+    eraseArchive,
+    sessionEraser(db),
+    pubsubEraser(db),
+    roomEraser(db),
+    eraseBlockList,
+    eraseProfile,
+    erasePushes,
+    uploadEraser(db),
+  ];
   const erase = (owner: string): void => {
     for (const eraser of erasers) eraser(owner);
   };
@@ -49,8 +70,15 @@ export function sqliteStore(db: Database, options: SqliteStoreOptions = {}): Sto
     offline: sqliteOffline(db, turn),
     archive: sqliteArchive(db, turn, eraseArchive),
     sessions: sqliteSessions(db, turn),
+    pubsub: sqlitePubsub(db, turn),
+    capabilities: sqliteCapabilities(db, turn),
+    rooms: sqliteRooms(db, turn),
+    blocking: sqliteBlocking(db, turn, eraseBlockList),
+    profiles: sqliteProfiles(db, turn, eraseProfile),
+    pushes: sqlitePushes(db, turn, erasePushes),
     audit: sqliteAudit(db, turn),
     gateway: sqliteGateway(db, turn),
+    uploads: sqliteUploads(db, turn),
     secret: sqliteSecret(db, turn),
     statistics: turn.statistics,
     close,

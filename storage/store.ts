@@ -48,8 +48,9 @@ export interface AccountStore {
   /** Replaces all credentials; false if there is no such account. */
   setCredentials(localpart: string, credentials: readonly StoredCredential[]): Promise<boolean>;
   /**
-   * Erases the account with its roster, offline messages, archive (as `ArchiveStore.removeOwner` does) and saved
-   * sessions; false if there is no such account.
+   * Erases the account with its roster, offline messages, archive (as `ArchiveStore.removeOwner` does), saved sessions,
+   * pubsub nodes, block list, affiliations with rooms, profile and push services; its uploads expire;
+   * false if there is no such account.
    */
   delete(localpart: string, owner: string): Promise<boolean>;
   /** In order of localpart. */
@@ -233,6 +234,87 @@ export interface ArchiveStore {
    * of `prune`, whatever their age, because an archive may be too large to be removed in one step.
    */
   removeOwner(owner: string): Promise<void>;
+  /** Puts another text in the place of a message's; its id, contact and time stay. False: it is not in the archive. */
+  replace(owner: string, id: string, xml: string): Promise<boolean>;
+}
+
+// ---- rooms (XEP-0045 version 1.35.1)
+
+/** A room as it is kept, without its people. */
+export type SavedRoom = {
+  /** Bare JID. */
+  readonly address: string;
+  /** Bare JID of who made it. */
+  readonly creator: string;
+  /** When somebody was in it last. */
+  readonly usedAt: EpochMs;
+  /** It goes when nobody is in it any more. */
+  readonly temporary: boolean;
+  /** The service lists it to everybody, under this name. */
+  readonly listed: boolean;
+  readonly name: string;
+  /** JSON of the server's own. */
+  readonly state: string;
+};
+
+/** A lasting association with a room; "none" is the absence of one. */
+export type RoomAffiliation = {
+  /** Bare JID, or a domain. */
+  readonly jid: string;
+  readonly affiliation: "owner" | "admin" | "member" | "outcast" | "none";
+  /** Why; empty: not said. */
+  readonly reason: string;
+};
+
+/** One client in a room. */
+export type RoomOccupant = {
+  /** Full JID. */
+  readonly jid: string;
+  readonly nick: string;
+  readonly role: string;
+  /** Its last presence, as XML. */
+  readonly presence: string;
+};
+
+/** What happened to one room: the parts that are given, in the order in which they stand here. */
+export type RoomChange = {
+  readonly address: string;
+  /** Creates the room, or replaces it but for its people and its vCard. Its address is that of the change. */
+  readonly save?: SavedRoom;
+  /** As XML; empty: none. */
+  readonly vcard?: string;
+  /** Each replaces what its JID had; "none" removes it. */
+  readonly affiliations?: readonly RoomAffiliation[];
+  /** Each replaces what its JID had. */
+  readonly occupants?: readonly RoomOccupant[];
+  /** Full JIDs of occupants that are gone. */
+  readonly left?: readonly string[];
+  /** Removes the room with all that is its own but the archive. */
+  readonly remove?: boolean;
+};
+
+export type LoadedRoom = {
+  readonly room: SavedRoom;
+  /** In order of JID. */
+  readonly affiliations: readonly RoomAffiliation[];
+  /** In order of arrival. */
+  readonly occupants: readonly RoomOccupant[];
+};
+
+export interface RoomStore {
+  /** All changes in one step, in order. A change of a room that is not there does nothing. */
+  apply(changes: readonly RoomChange[]): Promise<void>;
+  load(address: string): Promise<LoadedRoom | undefined>;
+  /** Empty: it has none. */
+  vcard(address: string): Promise<string>;
+  /** Rooms that are listed, in order of address. */
+  listed(page: PageRequest): Promise<{ readonly address: string; readonly name: string }[]>;
+  /** How many rooms somebody made, if less than `atMost`; otherwise `atMost`. */
+  countCreated(creator: string, atMost: number): Promise<number>;
+  /** Addresses of rooms that are temporary or have occupants, in order. */
+  awake(page: PageRequest): Promise<string[]>;
+  /** Addresses of rooms that are neither, and were used last before a time; longest unused first, at most `limit`. */
+  unused(before: EpochMs, limit: number): Promise<string[]>;
 }
 
 // ---- stream-managed sessions (XEP-0198 version 1.6.3)
@@ -284,6 +366,200 @@ export interface SessionStore {
   apply(changes: readonly SessionChange[]): Promise<void>;
   /** Every saved session, the first saved first, with its unacknowledged stanzas in order of sequence. */
   loadAll(): Promise<{ session: SavedSession; unacked: UnackedStanza[] }[]>;
+}
+
+// ---- personal publish-subscribe nodes (XEP-0060 version 1.30.0, XEP-0163)
+
+/** Whom the owner of a node named; anybody else has no affiliation, and the owner is one without being named. */
+export type PubsubAffiliation = { readonly jid: string; readonly affiliation: "member" | "outcast" };
+
+/** An explicit subscription; the JID is bare or full. */
+export type PubsubSubscription = { readonly jid: string; readonly state: "subscribed" | "pending" };
+
+/** One node of an account's own service. */
+export type PubsubNode = {
+  /** Bare JID of the account. */
+  readonly owner: string;
+  readonly name: string;
+  readonly createdAt: EpochMs;
+  /** JSON of the server's own. */
+  readonly config: string;
+  readonly affiliations: readonly PubsubAffiliation[];
+  readonly subscriptions: readonly PubsubSubscription[];
+};
+
+/** What can be changed of a node. */
+export type PubsubNodeState = Pick<PubsubNode, "config" | "affiliations" | "subscriptions">;
+
+export type PubsubItem = {
+  /** Unique in its node. */
+  readonly id: string;
+  /** Full JID. */
+  readonly publisher: string;
+  readonly at: EpochMs;
+  /** The payload; empty: there is none. */
+  readonly xml: string;
+};
+
+/** Which items of a node: in order of publication, and one that was published again counts as new. */
+export type PubsubItemQuery = {
+  /** Only what comes after, or before, the item of that id, without it. */
+  readonly afterId?: string;
+  readonly beforeId?: string;
+  /** Only what was published at that time or later. */
+  readonly since: EpochMs;
+  /** The last `limit` of what matches and not the first; in the order of the node all the same. */
+  readonly backward: boolean;
+  /** At most 100. */
+  readonly limit: number;
+};
+
+/** What one account may keep. */
+export type PubsubQuota = {
+  readonly nodes: number;
+  /** Of all its items: payloads, ids and PUBSUB_ITEM_OVERHEAD for each. */
+  readonly bytes: number;
+};
+
+/** What comes of a publication. */
+export type PubsubPublication = {
+  /** Of the node if there is none yet. */
+  readonly create: PubsubNodeState;
+  /** Undefined: nothing is stored but the node. */
+  readonly item: PubsubItem | undefined;
+  /** So many of the newest items stay, the new one among them. */
+  readonly keep: number;
+  /** Items that were published before that time go. */
+  readonly since: EpochMs;
+};
+
+export type PubsubPublished = { readonly node: PubsubNode; readonly created: boolean };
+
+export interface PubsubStore {
+  node(owner: string, name: string): Promise<PubsubNode | undefined>;
+  /** In order of name. */
+  nodes(owner: string, page: PageRequest): Promise<PubsubNode[]>;
+  /** False: there is one of that name. Rejects with StoreLimitError if there are as many as the quota allows. */
+  create(owner: string, name: string, state: PubsubNodeState, at: EpochMs, quota: PubsubQuota): Promise<boolean>;
+  /**
+   * One read-change-write. The callback returns the same object, or undefined, for "no change".
+   * @param keep so many of the newest items stay
+   * @returns undefined: there is no such node
+   */
+  update(
+    owner: string,
+    name: string,
+    change: (node: PubsubNode) => PubsubNodeState | undefined,
+    keep: (config: string) => number,
+  ): Promise<{ readonly before: PubsubNode; readonly after: PubsubNode } | undefined>;
+  /** With its items. Resolves with what it was; undefined: there was none. */
+  remove(owner: string, name: string): Promise<PubsubNode | undefined>;
+  /**
+   * One read-change-write: `decide` sees the node, if there is one, and returns undefined for "nothing at all". An item
+   * of the same id is replaced, and is the newest then. Rejects with StoreLimitError where the quota is exceeded.
+   */
+  publish(
+    owner: string,
+    name: string,
+    decide: (node: PubsubNode | undefined) => PubsubPublication | undefined,
+    quota: PubsubQuota,
+  ): Promise<PubsubPublished | undefined>;
+  /** False: there is no such item. */
+  retract(owner: string, name: string, id: string): Promise<boolean>;
+  /** Removes all items of a node. False: there is no such node. */
+  purge(owner: string, name: string): Promise<boolean>;
+  /** Undefined: `afterId` or `beforeId` is not in the node, or there is no node. */
+  items(owner: string, name: string, query: PubsubItemQuery): Promise<PubsubItem[] | undefined>;
+  /** Those that are there, in the order of the ids. The caller bounds how many it names. */
+  itemsById(owner: string, name: string, ids: readonly string[]): Promise<PubsubItem[]>;
+  /** How many items the node has, of whatever age. */
+  count(owner: string, name: string): Promise<number>;
+  /** The newest item of each node that one of the owners has under one of the names, if it has any. */
+  lastItems(
+    owners: readonly string[],
+    names: ReadonlySet<string>,
+  ): Promise<{ readonly node: PubsubNode; readonly item: PubsubItem }[]>;
+}
+
+// ---- capabilities of clients (XEP-0115 version 1.6.0, XEP-0390)
+
+export interface CapabilityStore {
+  /** The features that a verified hash stands for; undefined: it is not known. */
+  get(hash: string): Promise<readonly string[] | undefined>;
+  /** Beyond `limit` hashes, those that were put first make room. */
+  put(hash: string, features: readonly string[], limit: number): Promise<void>;
+}
+
+// ---- block lists (XEP-0191 version 1.3)
+
+export interface BlockingStore {
+  /** The addresses that the owner blocks, in order. */
+  list(owner: string): Promise<string[]>;
+  /**
+   * Resolves with those that were not in the list before, as they were given. Rejects with StoreLimitError if there would be more than `limit`
+   * in all; none is added then.
+   */
+  add(owner: string, addresses: readonly string[], limit: number): Promise<string[]>;
+  /** Resolves with those that were in the list, as they were given. */
+  remove(owner: string, addresses: readonly string[]): Promise<string[]>;
+  /** Removes all; resolves with them, in order. */
+  clear(owner: string): Promise<string[]>;
+}
+
+// ---- profiles
+
+/** Private XML (XEP-0049 version 1.2): all elements of one name and namespace, one after the other. */
+export type PrivateElement = { readonly ns: string; readonly name: string; readonly xml: string };
+
+/** How much private XML one account may have: kinds of elements, and bytes with names and namespaces. */
+export type PrivateLimits = { readonly elements: number; readonly bytes: number };
+
+/** When an account's last available resource went, and what it said then (XEP-0012 version 2.0). */
+export type LastActivity = { readonly at: EpochMs; readonly status: string };
+
+/** What accounts say of themselves. Owners are bare JIDs. */
+export interface ProfileStore {
+  /** The vCard (XEP-0054 version 1.3.0) as XML; undefined: there is none. */
+  vcard(owner: string): Promise<string | undefined>;
+  /** One read-change-write; undefined removes it. */
+  updateVcard(
+    owner: string,
+    change: (xml: string | undefined) => string | undefined,
+  ): Promise<{ readonly before: string | undefined; readonly after: string | undefined }>;
+  privateXml(owner: string, ns: string, name: string): Promise<string | undefined>;
+  /**
+   * Each element replaces those of its name and namespace; without XML it removes them. Rejects with StoreLimitError where
+   * the account would come to have more than `limits` allow.
+   */
+  setPrivateXml(owner: string, elements: readonly PrivateElement[], limits: PrivateLimits): Promise<void>;
+  lastActivity(owner: string): Promise<LastActivity | undefined>;
+  setLastActivity(owner: string, activity: LastActivity): Promise<void>;
+  /** All of an owner's, as `AccountStore.delete` does. */
+  erase(owner: string): Promise<void>;
+}
+
+// ---- push services (XEP-0357 version 0.4.1)
+
+/** Where an account wants to be told of what waits for it. Unique by address and node. */
+export type PushService = {
+  readonly jid: string;
+  /** Empty: none. */
+  readonly node: string;
+  /** Of the client that enabled it. */
+  readonly resourcepart: string;
+  /** The publish options, a data form as XML; empty: none. */
+  readonly options: string;
+};
+
+export interface PushStore {
+  /** In order of address and node. */
+  list(owner: string): Promise<PushService[]>;
+  /** Adds it, or replaces the one of its address and node. False: the owner has `most` already; nothing is changed then. */
+  put(owner: string, service: PushService, most: number): Promise<boolean>;
+  /** Removes that node, or all of the address. Resolves with how many there were. */
+  remove(owner: string, jid: string, node?: string): Promise<number>;
+  /** All of an owner's, as `AccountStore.delete` does. */
+  erase(owner: string): Promise<void>;
 }
 
 // ---- audit
@@ -451,6 +727,53 @@ export interface GatewayStore {
   revokeToken(id: string): Promise<boolean>;
 }
 
+// ---- uploads (XEP-0363)
+
+/** A file that somebody was given a slot for. Its octets are elsewhere. */
+export type Upload = {
+  /** Unguessable: who knows it may have the file. */
+  readonly id: string;
+  /** Bare JID. */
+  readonly owner: string;
+  /** What it counts against together with others of its owner. */
+  readonly bucket: string;
+  readonly name: string;
+  /** Media type; empty: none was named. */
+  readonly type: string;
+  /** Octets. */
+  readonly size: number;
+  /** False: it is still awaited. */
+  readonly complete: boolean;
+  /** The end of the slot, or of the complete file; null: never. */
+  readonly until: EpochMs | null;
+  /** What `until` becomes when it is complete. */
+  readonly keepUntil: EpochMs | null;
+};
+
+export type UploadQuota = {
+  /** Of one bucket of one owner. */
+  readonly bytes: number;
+  readonly files: number;
+  /** The oldest complete files make room for a new one; false: they stay, and the new one is refused. */
+  readonly oldestGo: boolean;
+};
+
+export interface UploadStore {
+  /**
+   * Adds a slot; what has expired does not count against the quota. Undefined: it was added. Otherwise nothing was
+   * changed, and `next` is when something of the bucket expires; null: never.
+   */
+  reserve(slot: Upload, now: EpochMs, quota: UploadQuota): Promise<{ readonly next: EpochMs | null } | undefined>;
+  get(id: string): Promise<Upload | undefined>;
+  /** The file of a slot that has not expired begins to come, and has until then. False: there is no such slot. */
+  begin(id: string, now: EpochMs, until: EpochMs): Promise<boolean>;
+  /** It has come. False: there is no slot, not any more. */
+  complete(id: string, type: string): Promise<boolean>;
+  /** Ids of what has expired, at most `limit`. Files of deleted accounts have. */
+  expired(now: EpochMs, limit: number): Promise<string[]>;
+  remove(ids: readonly string[]): Promise<void>;
+}
+
 /** What a store on disk did since it was opened, for monitoring. */
 export type StoreStatistics = {
   readonly reads: number;
@@ -478,8 +801,15 @@ export interface Store {
   readonly offline: OfflineStore;
   readonly archive: ArchiveStore;
   readonly sessions: SessionStore;
+  readonly pubsub: PubsubStore;
+  readonly capabilities: CapabilityStore;
+  readonly rooms: RoomStore;
+  readonly blocking: BlockingStore;
+  readonly profiles: ProfileStore;
+  readonly pushes: PushStore;
   readonly audit: AuditStore;
   readonly gateway: GatewayStore;
+  readonly uploads: UploadStore;
   /** A secret of this store's own, made at first use: 32 random octets as hex, for what must be stable over restarts. */
   secret(name: string): Promise<string>;
   /** Read whenever it is asked for; left out: it keeps none. */

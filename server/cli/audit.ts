@@ -1,4 +1,4 @@
-// balcony audit: who logged in or tried to, and what administration changed.
+// balcony audit: who logged in or tried to, what administration changed, and whom users reported.
 
 import { type Command, InvalidArgumentError } from "commander";
 import { printTable, remark } from "./output.ts";
@@ -29,7 +29,8 @@ export function defineAudit(audit: Command): void {
       "after",
       `
 Time (UTC), event, account, remote address and details, newest first; "-": this machine, or nobody in particular. The
-newest 100,000 records are kept.
+newest 100,000 records are kept. "reported": whom a user blocked for a reason (XEP-0377), with the ids of messages in the
+archive of that user.
 
 Examples:
   balcony audit

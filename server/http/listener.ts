@@ -15,11 +15,12 @@ import { addHealth, addMetrics, type HealthCheck, type MetricsOptions } from "./
 import {
   httpProblem,
   notFoundHandler,
-  PROBLEM_TYPE,
   problemHandler,
   SECURITY_HEADERS,
   sendProblem,
+  writeProblem,
 } from "./problem.ts";
+import { TrustedProxies } from "./proxies.ts";
 
 const MAX_HEADER_BYTES = 16_384;
 const MAX_PATH_PARAMETER = 12_288; // three address parts of 1023 octets, each percent-encoded, some of them twice
@@ -39,6 +40,8 @@ export type HttpListenerOptions = {
   readonly health?: HealthCheck;
   /** Left out: there is no /metrics. */
   readonly metrics?: MetricsOptions | undefined;
+  /** Left out: none is trusted. */
+  readonly proxies?: TrustedProxies;
 };
 
 export interface HttpListener {
@@ -60,13 +63,14 @@ export interface HttpListener {
 }
 
 export function createHttpListener(options: HttpListenerOptions): HttpListener {
-  const { config, secureContext, log, clock = systemClock() } = options;
-  const app = createApp(config.limits, log);
+  const { config, secureContext, log, clock = systemClock(), proxies = new TrustedProxies([]) } = options;
+  const app = createApp(config.limits, log, proxies, clock);
   watchResponses(app, log, options.counters);
   addHealth(app, options.health ?? (async () => []));
   if (options.metrics !== undefined) addMetrics(app, options.metrics);
   const sockets = new Listener(log);
-  const counter = new ConnectionCounter(config.limits);
+  // One that passes on the requests of many must not be taken for one of them.
+  const counter = new ConnectionCounter(config.limits, undefined, (address) => proxies.has(address));
   const handshakeMs = config.limits.handshakeTimeoutSeconds * 1000;
   const openRequests = countRequests(app);
 
@@ -113,12 +117,13 @@ export function createHttpListener(options: HttpListenerOptions): HttpListener {
   };
 }
 
-function createApp(limits: Config["limits"], log: Logger): FastifyInstance {
+function createApp(limits: Config["limits"], log: Logger, proxies: TrustedProxies, clock: Clock): FastifyInstance {
   const headersMs = Math.ceil(limits.handshakeTimeoutSeconds * 1000);
   const app = Fastify({
     logger: false,
     bodyLimit: limits.httpBodyBytes,
-    requestTimeout: 2 * headersMs, // until the request is read: a response, an event stream for one, may take longer
+    trustProxy: (address: string) => proxies.has(address),
+    requestTimeout: 0, // see limitBodies
     keepAliveTimeout: KEEP_ALIVE_MS,
     connectionTimeout: SILENT_CONNECTION_MS,
     return503OnClosing: false,
@@ -140,9 +145,30 @@ function createApp(limits: Config["limits"], log: Logger): FastifyInstance {
   app.addHook("onRequest", async (_request, reply) => {
     reply.headers(SECURITY_HEADERS);
   });
+  limitBodies(app, clock, 2 * headersMs);
   app.setErrorHandler(problemHandler(log, limits.httpBodyBytes));
   app.setNotFoundHandler(notFoundHandler);
   return app;
+}
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** The route has a limit of its own for the time that a body takes. */
+    slowBody?: boolean;
+  }
+}
+
+// A request must be read in time; its response, an event stream for one, may take longer. Node's own limit is the same for
+// all requests of a server.
+function limitBodies(app: FastifyInstance, clock: Clock, timeoutMs: number): void {
+  app.addHook("onRequest", async ({ raw, routeOptions }) => {
+    const { "content-length": length = "0", "transfer-encoding": encoding } = raw.headers;
+    if (routeOptions.config?.slowBody === true || (length === "0" && encoding === undefined)) return;
+    const timer = clock.after(timeoutMs, () => {
+      if (!raw.complete) writeProblem(raw.socket, httpProblem(408, "the request did not come in time"));
+    });
+    raw.once("close", () => timer.cancel());
+  });
 }
 
 /** Answers what is no HTTP request, then cuts the connection. */
@@ -153,17 +179,8 @@ function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
       : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
         ? ([408, "the request did not come in time"] as const)
         : ([400, "not an HTTP request"] as const);
-  const answer = httpProblem(status, detail);
-  const body = JSON.stringify(answer);
-  const head = [
-    `HTTP/1.1 ${status} ${answer.title}`,
-    `Content-Type: ${PROBLEM_TYPE}`,
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    "Connection: close",
-    ...Object.entries(SECURITY_HEADERS).map(([name, value]) => `${name}: ${value}`),
-  ];
-  if (error.code !== "ECONNRESET" && socket.writable) socket.write(`${head.join("\r\n")}\r\n\r\n${body}`);
-  socket.destroySoon();
+  if (error.code === "ECONNRESET") socket.destroy();
+  else writeProblem(socket, httpProblem(status, detail));
 }
 
 function shakeHands(

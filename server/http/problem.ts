@@ -1,6 +1,7 @@
 // Problem details (RFC 9457): the one form of every refusal on the HTTP listener.
 
 import { STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { StoreWriteError } from "../../storage/store.ts";
 import type { StanzaCondition } from "../errors.ts";
@@ -37,6 +38,20 @@ export function problem(status: number, condition: StanzaCondition, detail: stri
 /** Answers with a problem. Returns the reply, for a hook or a handler to return. */
 export function sendProblem(reply: FastifyReply, details: Problem): FastifyReply {
   return reply.code(details.status).headers(SECURITY_HEADERS).type(PROBLEM_TYPE).send(details);
+}
+
+/** The same on a connection that no request object stands for. Closes it. */
+export function writeProblem(socket: Socket, details: Problem): void {
+  const body = JSON.stringify(details);
+  const head = [
+    `HTTP/1.1 ${details.status} ${details.title}`,
+    `Content-Type: ${PROBLEM_TYPE}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    "Connection: close",
+    ...Object.entries(SECURITY_HEADERS).map(([name, value]) => `${name}: ${value}`),
+  ];
+  if (socket.writable) socket.write(`${head.join("\r\n")}\r\n\r\n${body}`);
+  socket.destroySoon();
 }
 
 const CONDITION_OF_STATUS: Readonly<Record<number, StanzaCondition>> = {

@@ -21,7 +21,8 @@ export const disco = defineModule({
         ns: NS.discoInfo,
         name: "query",
         to: ["domain"],
-        handle: (request) => node(request, host, "domain")?.info(request) ?? info(request, host, "domain"),
+        handle: async (request) =>
+          (await node(request, host, "domain"))?.info(request) ?? info(request, host, "domain"),
       },
       {
         type: "get",
@@ -29,14 +30,16 @@ export const disco = defineModule({
         name: "query",
         to: ["account"],
         allow: "subscriber",
-        handle: (request) => node(request, host, "account")?.info(request) ?? info(request, host, "account"),
+        handle: async (request) =>
+          (await node(request, host, "account"))?.info(request) ?? info(request, host, "account"),
       },
       {
         type: "get",
         ns: NS.discoItems,
         name: "query",
         to: ["domain"],
-        handle: (request) => node(request, host, "domain")?.items(request) ?? items(request, host),
+        handle: async (request) =>
+          (await node(request, host, "domain"))?.items(request) ?? items(request, host, "domain"),
       },
       {
         type: "get",
@@ -45,29 +48,39 @@ export const disco = defineModule({
         to: ["account"],
         allow: "subscriber",
         refusal: nothing, // section 8: a MUST, whether there is such an account or not
-        handle: (request) => node(request, host, "account")?.items(request) ?? unknownNode(request) ?? nothing(request),
+        handle: async (request) =>
+          (await node(request, host, "account"))?.items(request) ?? items(request, host, "account"),
       },
     ],
   }),
 });
 
-function node({ payload }: IqRequest, host: Host, target: IqTarget): DiscoNode | undefined {
-  const name = attr(payload, "node");
-  return name === undefined ? undefined : host.node?.(target, name);
+async function node(request: IqRequest, host: Host, target: IqTarget): Promise<DiscoNode | undefined> {
+  const name = attr(request.payload, "node");
+  if (name === undefined) return undefined;
+  return host.node?.(target, name) ?? host.findNode?.(target, name, request);
 }
 
 function unknownNode(request: IqRequest): IqReply | undefined {
   return attr(request.payload, "node") === undefined ? undefined : stanzaError("item-not-found");
 }
 
-function info(request: IqRequest, host: Host, target: IqTarget): IqReply {
+async function info(request: IqRequest, host: Host, target: IqTarget): Promise<IqReply> {
   const refused = unknownNode(request);
   if (refused !== undefined) return refused;
+  return result(await describe(request, host, target));
+}
+
+/** What the server or an account is, as disco#info says it: for the answer, and for its hash (XEP-0115). */
+export async function describe(request: IqRequest, host: Host, target: IqTarget): Promise<Element> {
   const query = new Element("query", { xmlns: NS.discoInfo });
   if (target === "domain") query.c("identity", { category: "server", type: "im", name: "Balcony" });
   else query.c("identity", { category: "account", type: "registered" });
+  const parts = host.discoParts(target);
+  for (const identity of parts.flatMap(({ identities }) => identities ?? [])) query.c("identity", { ...identity });
   for (const feature of host.features(target)) query.c("feature", { var: feature });
-  return result(query);
+  for (const part of parts) for (const form of (await part.forms?.(request)) ?? []) query.cnode(form);
+  return query;
 }
 
 function nothing({ payload }: IqRequest): IqReply {
@@ -75,10 +88,14 @@ function nothing({ payload }: IqRequest): IqReply {
   return result(new Element("query", { xmlns: NS.discoItems, ...(node === undefined ? {} : { node }) }));
 }
 
-function items(request: IqRequest, host: Host): IqReply {
+async function items(request: IqRequest, host: Host, target: IqTarget): Promise<IqReply> {
   const refused = unknownNode(request);
   if (refused !== undefined) return refused;
   const query = new Element("query", { xmlns: NS.discoItems });
-  for (const { jid, name } of host.services()) query.c("item", { jid: jid.toString(), name });
+  const services = target === "domain" ? host.services() : [];
+  for (const { jid, name } of services) query.c("item", { jid: jid.toString(), name });
+  for (const part of host.discoParts(target)) {
+    for (const item of (await part.items?.(request)) ?? []) query.cnode(item);
+  }
   return result(query);
 }

@@ -4,8 +4,9 @@
 import { Element, parse } from "ltx";
 import type { OfflineMessage } from "../../storage/store.ts";
 import { stanzaError } from "../errors.ts";
+import type { Jid } from "../jid.ts";
 import { NS } from "../namespaces.ts";
-import type { Offline } from "../offline/offline.ts";
+import { isBlocked, type Offline } from "../offline/offline.ts";
 import type { IqRequest } from "../router/dispatch.ts";
 import type { Core } from "../router/routing.ts";
 import type { Session } from "../session/session.ts";
@@ -68,7 +69,7 @@ function choose(request: IqRequest): IqReply | undefined {
 async function number(core: Core, request: IqRequest): Promise<IqReply> {
   const refused = choose(request);
   if (refused !== undefined) return refused;
-  const count = await core.store.offline.count(request.to.bareString);
+  const count = await countOf(core, request.to);
   const query = new Element("query", { xmlns: NS.discoInfo, node: NS.flexibleOffline });
   query.c("identity", { category: "automation", type: "message-list" });
   query.c("feature", { var: NS.flexibleOffline });
@@ -81,10 +82,10 @@ async function number(core: Core, request: IqRequest): Promise<IqReply> {
 async function headers(core: Core, request: IqRequest): Promise<IqReply> {
   const refused = choose(request);
   if (refused !== undefined) return refused;
-  const owner = request.to.bareString;
+  const owner = request.to;
   const query = new Element("query", { xmlns: NS.discoItems, node: NS.flexibleOffline });
   for await (const { id, xml } of messagesOf(core, owner)) {
-    query.c("item", { jid: owner, node: nodeOf(id), name: attr(parse(xml) as Element, "from") });
+    query.c("item", { jid: owner.bareString, node: nodeOf(id), name: attr(parse(xml) as Element, "from") });
   }
   return result(query);
 }
@@ -98,7 +99,7 @@ function nodeOf(id: number): string {
 
 async function retrieve(core: Core, { payload, session, from }: IqRequest): Promise<IqReply> {
   if (session === undefined) return stanzaError("forbidden"); // section 4: only to one of the user's resources
-  const owner = from.bareString;
+  const owner = from.bare();
   if (isOnly(payload, "fetch")) {
     session.flexibleOffline = true;
     await sendAll(core, session, messagesOf(core, owner));
@@ -112,22 +113,33 @@ async function retrieve(core: Core, { payload, session, from }: IqRequest): Prom
   return result();
 }
 
+// XEP-0191 section 3.3: what somebody sent whom the owner blocks is as if it were not there.
+async function countOf(core: Core, owner: Jid): Promise<number> {
+  if ((await core.blocking.of(owner.bareString)).size === 0) return core.store.offline.count(owner.bareString);
+  let count = 0;
+  for await (const _ of messagesOf(core, owner)) count += 1;
+  return count;
+}
+
 /** All of them, oldest first, or those of the ids, in that order, as far as they are there. */
-async function* messagesOf(core: Core, owner: string, ids?: Iterable<number>): AsyncIterable<OfflineMessage> {
+async function* messagesOf(core: Core, owner: Jid, ids?: Iterable<number>): AsyncIterable<OfflineMessage> {
   for (const id of ids ?? []) {
     const message = await load(core, owner, id);
     if (message !== undefined) yield message;
   }
   if (ids !== undefined) return;
-  for (let page = await core.store.offline.load(owner, 0, PAGE); page.length > 0; ) {
-    yield* page;
-    page = await core.store.offline.load(owner, (page.at(-1) as OfflineMessage).id, PAGE);
+  const list = await core.blocking.of(owner.bareString);
+  for (let page = await core.store.offline.load(owner.bareString, 0, PAGE); page.length > 0; ) {
+    yield* list.size === 0 ? page : page.filter((message) => !isBlocked(list, owner, message));
+    page = await core.store.offline.load(owner.bareString, (page.at(-1) as OfflineMessage).id, PAGE);
   }
 }
 
-async function load(core: Core, owner: string, id: number): Promise<OfflineMessage | undefined> {
-  const [message] = await core.store.offline.load(owner, id - 1, 1);
-  return message?.id === id ? message : undefined;
+async function load(core: Core, owner: Jid, id: number): Promise<OfflineMessage | undefined> {
+  const list = await core.blocking.of(owner.bareString);
+  const [message] = await core.store.offline.load(owner.bareString, id - 1, 1);
+  if (message?.id !== id) return undefined;
+  return list.size > 0 && isBlocked(list, owner, message) ? undefined : message;
 }
 
 /** No faster than the client takes them. They stay in the store, so a connection that breaks loses nothing. */

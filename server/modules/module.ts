@@ -5,6 +5,8 @@ import type { Clock } from "../clock.ts";
 import type { Config } from "../config.ts";
 import type { Jid } from "../jid.ts";
 import type { IqHandler, IqRequest, IqTarget } from "../router/dispatch.ts";
+import type { HookParts } from "../router/hooks.ts";
+import type { Component } from "../router/routing.ts";
 import type { Session } from "../session/session.ts";
 import type { IqReply } from "../stanza.ts";
 
@@ -19,6 +21,35 @@ export type DiscoNode = {
   items(request: IqRequest): IqReply | Promise<IqReply>;
 };
 
+/** Nodes whose names are not known beforehand. */
+export type DiscoNodes = {
+  readonly on: readonly IqTarget[];
+  /** Undefined: it has no node of that name, or none that the asker may know of. */
+  find(name: string, request: IqRequest): DiscoNode | undefined | Promise<DiscoNode | undefined>;
+};
+
+/** What service discovery says of the server or of an account besides features. */
+export type DiscoPart = {
+  readonly on: readonly IqTarget[];
+  readonly identities?: readonly { readonly category: string; readonly type: string; readonly name?: string }[];
+  /** Data forms (XEP-0128). */
+  forms?(request: IqRequest): readonly Element[] | Promise<readonly Element[]>;
+  /** Besides the services. */
+  items?(request: IqRequest): readonly Element[] | Promise<readonly Element[]>;
+};
+
+/** A domain of this server's own besides that of the accounts, for example that of the rooms. */
+export type ComponentPart = {
+  readonly domainpart: string;
+  readonly name: string;
+  /** Whether it is there to be discovered; left out: always. */
+  available?(): boolean;
+  readonly component: ComponentHandler;
+};
+
+/** Takes every stanza for its domain; `services` of Component is the host's. Without `probe` nobody there has presence. */
+export type ComponentHandler = Pick<Component, "handle"> & Partial<Pick<Component, "probe">>;
+
 /** The narrow view of the server that a module gets. */
 export type Host = {
   readonly config: Config;
@@ -28,6 +59,10 @@ export type Host = {
   features(target: IqTarget): readonly string[];
   /** The node of that name, of all modules. Left out: there are none. */
   node?(target: IqTarget, name: string): DiscoNode | undefined;
+  /** One of the nodes whose names are not known beforehand. Left out: there are none. */
+  findNode?(target: IqTarget, name: string, request: IqRequest): Promise<DiscoNode | undefined>;
+  /** Of all modules. */
+  discoParts(target: IqTarget): readonly DiscoPart[];
   /** Services of this server, for disco#items: addresses and names. */
   services(): readonly { readonly jid: Jid; readonly name: string }[];
 };
@@ -42,10 +77,17 @@ export type NonzaHandler = {
 export type ModuleParts = {
   readonly iq?: readonly IqHandler[];
   readonly nodes?: readonly DiscoNode[];
+  /** Asked where no module has a node of that very name. */
+  readonly openNodes?: readonly DiscoNodes[];
   readonly nonzas?: readonly NonzaHandler[];
   /** Stream features that are announced after login. */
   readonly streamFeatures?: () => readonly Element[];
-  stop?(): void;
+  readonly disco?: readonly DiscoPart[];
+  readonly components?: readonly ComponentPart[];
+  readonly hooks?: HookParts;
+  /** Called when the sessions from before a restart are there, and before a socket is open. */
+  start?(): Promise<void>;
+  stop?(): void | Promise<void>;
 };
 
 export type Module = {

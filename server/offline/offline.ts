@@ -2,7 +2,9 @@
 
 import { Element, parse } from "ltx";
 import type { OfflineMessage } from "../../storage/store.ts";
+import { type BlockList, blocks } from "../blocking/rules.ts";
 import type { EpochMs } from "../clock.ts";
+import { Jid } from "../jid.ts";
 import { NS } from "../namespaces.ts";
 import type { Core } from "../router/routing.ts";
 import type { SessionJournal } from "../session/journal.ts";
@@ -143,25 +145,32 @@ export class Offline {
       for (const batch of batches(page, bytes)) {
         if (!this.#takes(session)) return;
         after = (batch.at(-1) as OfflineMessage).id;
-        if (session.management === undefined) await this.#hand(session, owner, batch);
-        else await this.#move(session, owner, batch);
-        this.#core.counters.offline.delivered += batch.length;
+        const wanted = await this.#unblocked(session.jid, batch);
+        if (session.management === undefined) await this.#hand(session, owner, wanted, after);
+        else await this.#move(session, owner, wanted, after);
+        this.#core.counters.offline.delivered += wanted.length;
         if (!this.#takes(session)) return;
       }
       if (page.length === 0) return;
     }
   }
 
-  async #hand(session: Session, owner: string, batch: readonly OfflineMessage[]): Promise<void> {
+  // XEP-0191 section 3.3: also what was stored before its sender was blocked is not delivered.
+  async #unblocked(owner: Jid, batch: readonly OfflineMessage[]): Promise<readonly OfflineMessage[]> {
+    const list = await this.#core.blocking.of(owner.bareString);
+    return list.size === 0 ? batch : batch.filter((message) => !isBlocked(list, owner, message));
+  }
+
+  async #hand(session: Session, owner: string, batch: readonly OfflineMessage[], upTo: number): Promise<void> {
     for (const { xml } of batch) session.send(parse(xml) as Element);
     await session.drained();
     // What a client that left may not have had stays for the next one.
-    if (this.#isBound(session)) await this.#core.store.offline.removeUpTo(owner, (batch.at(-1) as OfflineMessage).id);
+    if (this.#isBound(session)) await this.#core.store.offline.removeUpTo(owner, upTo);
   }
 
   // XEP-0198: from one place on disk to another, in one transaction. From now on the session answers for them.
-  async #move(session: Session, owner: string, batch: readonly OfflineMessage[]): Promise<void> {
-    const removed = this.#core.store.offline.removeUpTo(owner, (batch.at(-1) as OfflineMessage).id);
+  async #move(session: Session, owner: string, batch: readonly OfflineMessage[], upTo: number): Promise<void> {
+    const removed = this.#core.store.offline.removeUpTo(owner, upTo);
     const parcels = batch.map(({ xml, at, id }) =>
       session.hold(xml, parse(xml) as Element, at, { id: `offline-${owner}-${id}`, holders: [], arrived: false }),
     );
@@ -188,6 +197,12 @@ export class Offline {
   #isBound(session: Session): boolean {
     return this.#core.sessions.get(session.jid) === session;
   }
+}
+
+/** Whether a stored message is from somebody whom its owner blocks. */
+export function isBlocked(list: BlockList, owner: Jid, { xml }: OfflineMessage): boolean {
+  const from = attr(parse(xml) as Element, "from");
+  return from !== undefined && blocks(list, owner, Jid.fromTrusted(from));
 }
 
 // Runs of messages that one client may have to take at a time.

@@ -77,6 +77,9 @@ export class Subscriptions {
     const owner = user.bareString;
     if (!this.#core.sessions.has(owner) && !(await this.#core.accountExists(user.localpart as string)))
       return undefined;
+    // XEP-0191 section 3.3: nothing reaches the user, and nothing is answered. That something is over is noted all the same.
+    const blocked = await this.#core.blocking.blocks(user, contact);
+    if (blocked && (type === "subscribe" || type === "subscribed")) return undefined;
     const addressed = withAttrs(stanza, { from: contact.toString(), to: owner });
     const xml = type === "subscribe" ? serialize(addressed) : "";
     // A request goes to available resources (section 3.1.3), the rest to interested ones (sections 3.1.6, 3.2.3, 3.3.3).
@@ -89,7 +92,7 @@ export class Subscriptions {
     let effects: Transition;
     try {
       ({ effects } = await this.#step(user, contact, "inbound", type, xml, (step) => {
-        if (step.effects.deliver) deliver();
+        if (step.effects.deliver && !blocked) deliver();
         if (step.effects.push) this.#push(owner, contact, step);
       }));
     } catch (error) {
@@ -98,7 +101,7 @@ export class Subscriptions {
       this.#core.log.warn({ owner, limit: `limits.${error.limit}` }, "subscription-request-dropped");
       return undefined;
     }
-    if (effects.reply !== undefined) {
+    if (effects.reply !== undefined && !blocked) {
       const reply = presence({ type: effects.reply, from: owner, to: contact.toString() });
       await this.#forward(reply, user, contact, effects.reply);
     }

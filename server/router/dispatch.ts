@@ -27,10 +27,11 @@ export type IqHandler = {
   readonly name: string;
   readonly to: readonly IqTarget[];
   /**
-   * Who may ask an account: its owner alone (the default), or also whoever may see its presence. Others get the answer
-   * that an account which does not exist would give.
+   * Who may ask an account: its owner alone (the default), also whoever may see its presence, or anyone: then the handler
+   * decides, and must not let strangers tell an account from none. Others get the answer that an account which does not
+   * exist would give.
    */
-  readonly allow?: "owner" | "subscriber";
+  readonly allow?: "owner" | "subscriber" | "anyone";
   /**
    * What an asker who is not allowed gets, where a protocol names something else than service-unavailable. It must not
    * depend on the account.

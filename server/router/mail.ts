@@ -16,6 +16,8 @@ export class Mail {
   readonly rows: ArchivedMessage[] = [];
   /** Resolves with whether the offline store took it. */
   stored: Promise<boolean> | undefined;
+  /** Who is to have it: its recipients, and those with copies of what they received. */
+  readonly receivers: Session[] = [];
   /** Sessions that keep it on disk are among those that it goes to. */
   journaled = false;
   readonly #parcels: { readonly parcel: Parcel; readonly wanted: boolean }[] = [];
@@ -33,6 +35,7 @@ export class Mail {
   /** @param wanted the recipient must have it, by this session or by another one */
   add(session: Session, text: string, message: Element, wanted: boolean): void {
     if (session.management !== undefined) this.journaled = true;
+    if (wanted) this.receivers.push(session);
     if (wanted) this.#wanted ??= { id: this.#newDelivery(), holders: [], arrived: false };
     this.#parcels.push({ parcel: session.hold(text, message, this.at, wanted ? this.#wanted : undefined), wanted });
   }

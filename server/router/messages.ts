@@ -190,7 +190,7 @@ export class Messages {
     if (storing) mail.stored = this.#offline.store(to.bareString, mail.stanza, mail.at);
     const written = this.#write(mail, session);
     if (written === undefined) {
-      mail.release();
+      if (mail.release()) this.#arrived(mail);
       return undefined;
     }
     return written.then(
@@ -205,8 +205,14 @@ export class Messages {
       return storeFull();
     }
     // Whoever was to have it left while it was written.
-    if (!mail.release()) await this.#deliverAgain(mail.stanza, recipientOf(mail.stanza));
+    if (mail.release()) this.#arrived(mail);
+    else await this.#deliverAgain(mail.stanza, recipientOf(mail.stanza));
     return undefined;
+  }
+
+  #arrived({ stanza, stored, receivers }: Mail): void {
+    if (stored === undefined && receivers.length === 0) return;
+    void this.#core.hooks.notify("received", recipientOf(stanza).bare(), stanza, receivers);
   }
 
   /** Undefined: there is nothing that has to be on disk first. */

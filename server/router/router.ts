@@ -21,10 +21,14 @@ import {
 } from "../stanza.ts";
 import { originalOf } from "./carbons.ts";
 import { DispatchTable, type IqTarget, type IqType, iqFault, payloadOf } from "./dispatch.ts";
+import { judge, rewrite, type Verdict } from "./hooks.ts";
 import type { AcceptedMessage, Messages } from "./messages.ts";
 import { type Core, isLocalUser, type RouteOutcome, type RouteResult } from "./routing.ts";
 
 const KINDS: ReadonlySet<string> = new Set(["message", "presence", "iq"]);
+
+/** Who a stanza came from, for what it is told. `stream` is its id, for the log. */
+export type Sender = { readonly stream: string; send(stanza: Element): void };
 
 export class Router {
   readonly table = new DispatchTable();
@@ -42,28 +46,45 @@ export class Router {
 
   /** A stanza from a client: routed, and whatever is refused is told to it (RFC 6120 section 8.3). */
   fromSession(stanza: Element, session: Session): void | Promise<void> {
+    const { rewrites } = this.#core.hooks;
+    if (stanza.name !== "message" || rewrites.length === 0) {
+      return this.#from(session, stanza, () => this.route(stanza, session.jid, session));
+    }
+    return this.#from(session, stanza, () => {
+      const ready = rewrite(rewrites, stanza, session);
+      if (!(ready instanceof Promise)) return this.route(ready, session.jid, session);
+      return ready.then((changed) => this.route(changed, session.jid, session));
+    });
+  }
+
+  /** The same of a component (XEP-0114), for whose addresses it may speak. */
+  fromComponent(stanza: Element, from: Jid, component: Sender): void | Promise<void> {
+    return this.#from(component, stanza, () => this.route(stanza, from));
+  }
+
+  #from(sender: Sender, stanza: Element, route: () => RouteResult): void | Promise<void> {
     let outcome: RouteResult;
     try {
-      outcome = this.route(stanza, session.jid, session);
+      outcome = route();
     } catch (error) {
-      return this.#answer(stanza, session, this.#failure(error, stanza, session));
+      return this.#answer(stanza, sender, this.#failure(error, stanza, sender));
     }
     if (outcome instanceof Promise) {
       return outcome.then(
-        (refused) => this.#answer(stanza, session, refused),
-        (error: unknown) => this.#answer(stanza, session, this.#failure(error, stanza, session)),
+        (refused) => this.#answer(stanza, sender, refused),
+        (error: unknown) => this.#answer(stanza, sender, this.#failure(error, stanza, sender)),
       );
     }
-    return this.#answer(stanza, session, outcome);
+    return this.#answer(stanza, sender, outcome);
   }
 
-  #answer(stanza: Element, session: Session, refused: RouteOutcome): void {
+  #answer(stanza: Element, sender: Sender, refused: RouteOutcome): void {
     if (refused === undefined || !mayAnswerWithError(stanza)) return;
     this.#core.counters.stanzaErrors[refused.condition] += 1;
-    session.send(errorReply(stanza, refused));
+    sender.send(errorReply(stanza, refused));
   }
 
-  #failure(error: unknown, stanza: Element, { stream }: Session): StanzaError {
+  #failure(error: unknown, stanza: Element, { stream }: Sender): StanzaError {
     if (error instanceof StreamError) throw error;
     if (error instanceof StoreLimitError) {
       this.#core.log.debug({ stream, limit: `limits.${error.limit}` }, "limit-reached");
@@ -95,13 +116,17 @@ export class Router {
     const { management, jid } = session;
     if (management === undefined) return [];
     management.leaveDeliveries();
+    // Of one that was lost before it ended the same was told then.
+    const first = session.detachedAt === undefined;
     const messages: AcceptedMessage[] = [];
     for (const { text, at, delivery } of management.remains()) {
       if (delivery !== undefined) {
         // Another device has it, or still may.
         if (delivery.arrived || delivery.holders.length > 0) continue;
         delivery.arrived = true;
-        messages.push({ stanza: originalOf(parse(text) as Element), at });
+        const stanza = originalOf(parse(text) as Element);
+        messages.push({ stanza, at });
+        if (first) void this.#core.hooks.notify("received", jid.bare(), stanza, []);
       } else if (text.startsWith("<iq")) this.#refuse(parse(text) as Element, jid);
     }
     return messages;
@@ -142,6 +167,30 @@ export class Router {
       if (!parsed.ok) return stanzaError("jid-malformed", parsed.reason);
       to = parsed.value;
     }
+    const verdict = this.#judge(stanza, from, to);
+    if (verdict instanceof Promise) {
+      return verdict.then((said) =>
+        said === "pass" ? this.#routeByKind(stanza, from, to, session) : this.#stopped(stanza, said),
+      );
+    }
+    return verdict === "pass" ? this.#routeByKind(stanza, from, to, session) : this.#stopped(stanza, verdict);
+  }
+
+  // Filters are asked of what has an addressee: first those of the sender, then those of the recipient.
+  #judge(stanza: Element, from: Jid, to: Jid | undefined): Verdict | Promise<Verdict> {
+    const { hooks } = this.#core;
+    if (to === undefined || (hooks.outbound.length === 0 && hooks.inbound.length === 0)) return "pass";
+    const outbound = isLocalUser(this.#core, from) ? judge(hooks.outbound, stanza, from, to) : "pass";
+    const inbound = (said: Verdict): Verdict | Promise<Verdict> =>
+      said === "pass" && isLocalUser(this.#core, to) ? judge(hooks.inbound, stanza, from, to) : said;
+    return outbound instanceof Promise ? outbound.then(inbound) : inbound(outbound);
+  }
+
+  #stopped(stanza: Element, verdict: Verdict): RouteOutcome {
+    return typeof verdict === "string" || !mayAnswerWithError(stanza) ? undefined : verdict;
+  }
+
+  #routeByKind(stanza: Element, from: Jid, to: Jid | undefined, session: Session | undefined): RouteResult {
     switch (stanza.name) {
       case "message":
         return this.#message(stanza, from, to ?? from.bare(), session);
@@ -187,6 +236,15 @@ export class Router {
     if (session !== undefined && type === "available" && !this.#presence.mayDirect(session, to)) {
       return stanzaError("resource-constraint", "directed presence to too many addresses (limits.rosterItems)");
     }
+    if (session === undefined || type !== "available") return this.#direct(stanza, from, to, session);
+    const marked = this.#presence.marked(session, stanza);
+    return marked instanceof Promise
+      ? marked.then((ready) => this.#direct(ready, from, to, session))
+      : this.#direct(marked, from, to, session);
+  }
+
+  #direct(stanza: Element, from: Jid, to: Jid, session: Session | undefined): RouteResult {
+    const type = presenceType(stanza);
     const outcome = this.#directedPresence(stanza, from, to);
     if (session !== undefined && (type === "available" || type === "unavailable")) {
       const refused = outcome instanceof Promise ? undefined : outcome;
@@ -223,7 +281,9 @@ export class Router {
       return request ? this.#dispatch(stanza, type, "account", from, to, session) : undefined;
     }
     if (to.toString() === this.#core.domain.toString()) {
-      return request ? this.#dispatch(stanza, type, "domain", from, to, session) : undefined;
+      if (request) return this.#dispatch(stanza, type, "domain", from, to, session);
+      this.#core.requests.answered(stanza);
+      return undefined;
     }
     return this.#elsewhere(stanza, from, to);
   }
@@ -266,7 +326,8 @@ export class Router {
     const handler = this.table.find(type, payload, target);
     // RFC 6120 section 8.2.3 and RFC 6121 section 8.5.2.1.3
     if (handler === undefined) return stanzaError("service-unavailable");
-    let allowed: boolean | Promise<boolean> = target === "domain" || from.bareString === to.bareString;
+    let allowed: boolean | Promise<boolean> =
+      target === "domain" || handler.allow === "anyone" || from.bareString === to.bareString;
     if (!allowed && handler.allow === "subscriber") {
       allowed = this.#maySee(this.#core.rosters.item(to.bareString, from.bareString));
     }

@@ -2,6 +2,7 @@
 
 import type { Element } from "ltx";
 import type { Store } from "../../storage/store.ts";
+import type { BlockLists } from "../blocking/block-lists.ts";
 import type { Clock } from "../clock.ts";
 import type { Limits } from "../config.ts";
 import type { StanzaError } from "../errors.ts";
@@ -12,6 +13,8 @@ import type { Rosters } from "../roster/rosters.ts";
 import type { Session } from "../session/session.ts";
 import type { Sessions } from "../session/sessions.ts";
 import type { Stream } from "../stream/stream.ts";
+import type { Hooks } from "./hooks.ts";
+import type { Requests } from "./requests.ts";
 
 /** Undefined: done, or queued for good. A StanzaError is for the sender; who routes decides how it is told. */
 export type RouteOutcome = StanzaError | undefined;
@@ -42,6 +45,9 @@ export type Core = {
   readonly streams: Set<Stream>;
   readonly sessions: Sessions;
   readonly rosters: Rosters;
+  readonly blocking: BlockLists;
+  readonly hooks: Hooks;
+  readonly requests: Requests;
   /** Whether the localpart has an account here. */
   accountExists(localpart: string): Promise<boolean>;
   component(domainpart: string): Component | undefined;

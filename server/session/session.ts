@@ -54,6 +54,8 @@ export type SessionState = {
   readonly maxSeconds: number;
   readonly interested: boolean;
   readonly carbons: boolean;
+  /** Left out: false. */
+  readonly blockListAsked?: boolean;
   readonly flexibleOffline: boolean;
   readonly presence?: string;
   readonly arriving?: string;
@@ -79,6 +81,7 @@ export class Session implements StreamSession {
   #arriving: Element | undefined;
   #interested = false;
   #carbons = false;
+  #blockListAsked = false;
   #outbox: Outbox | undefined;
   #stream: string;
   #management: StreamManagement | undefined;
@@ -149,6 +152,16 @@ export class Session implements StreamSession {
     this.changed();
   }
 
+  /** It asked for the block list, so it is told of changes (XEP-0191 section 3.3). */
+  get blockListAsked(): boolean {
+    return this.#blockListAsked;
+  }
+
+  set blockListAsked(blockListAsked: boolean) {
+    this.#blockListAsked = blockListAsked;
+    this.changed();
+  }
+
   /** Undefined: the client has not enabled it. */
   get management(): StreamManagement | undefined {
     return this.#management;
@@ -157,6 +170,11 @@ export class Session implements StreamSession {
   /** Its connection is gone, and the client may come back. */
   get detached(): boolean {
     return this.#outbox === undefined;
+  }
+
+  /** What its client said of itself last (XEP-0352), or that it is away. */
+  get clientState(): ClientState {
+    return this.detached ? "detached" : (this.#deferred?.state ?? "active");
   }
 
   // ---- what the client sends
@@ -439,6 +457,7 @@ export class Session implements StreamSession {
       maxSeconds,
       interested: this.#interested,
       carbons: this.#carbons,
+      blockListAsked: this.#blockListAsked,
       flexibleOffline: this.flexibleOffline,
       directed: [...this.directed.keys()],
       ...(this.#presence === undefined ? {} : { presence: serialize(this.#presence) }),
@@ -453,6 +472,7 @@ export class Session implements StreamSession {
     this.#management = management;
     this.#interested = state.interested;
     this.#carbons = state.carbons;
+    this.#blockListAsked = state.blockListAsked ?? false;
     this.flexibleOffline = state.flexibleOffline;
     this.#detachedAt = state.detachedAt ?? now;
     this.#become("detached");

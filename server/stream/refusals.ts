@@ -35,7 +35,7 @@ export class Refusals {
       this.cut(socket, limit);
       return;
     }
-    this.#log(socket, limit);
+    this.log(socket.remoteAddress ?? "", limit);
     this.#lingering += 1;
     const timer: Timer = this.#parts.clock.after(LINGER_MS, () => socket.destroy());
     socket.on("error", () => socket.destroy());
@@ -51,7 +51,7 @@ export class Refusals {
 
   /** Closes without a word, where one would cost a TLS handshake. */
   cut(socket: Socket, limit: keyof ConnectionLimits): void {
-    this.#log(socket, limit);
+    this.log(socket.remoteAddress ?? "", limit);
     socket.on("error", () => {});
     socket.destroy();
   }
@@ -61,10 +61,11 @@ export class Refusals {
     return new StreamError(limit === "connections" ? "resource-constraint" : "policy-violation", text);
   }
 
-  #log(socket: Socket, limit: keyof ConnectionLimits): void {
+  /** Not each of them: what floods the ports must not flood the log, too. */
+  log(address: string, limit: keyof ConnectionLimits): void {
     const now = this.#parts.clock.now();
     if (Math.abs(now - (this.#lastLogged.get(limit) ?? Number.NEGATIVE_INFINITY)) < LOG_MS) return;
     this.#lastLogged.set(limit, now);
-    this.#parts.log.warn({ address: socket.remoteAddress ?? "", limit: `limits.${limit}` }, "connections-refused");
+    this.#parts.log.warn({ address, limit: `limits.${limit}` }, "connections-refused");
   }
 }

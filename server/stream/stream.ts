@@ -14,12 +14,12 @@ import { NS } from "../namespaces.ts";
 import type { SaslContext, SaslOffer, SaslServer } from "../sasl/mechanism.ts";
 import { attr, child, errorReply, iqReply, managementFailed, namespaceOf, result, textOf } from "../stanza.ts";
 import type { Transport } from "../transport/transport.ts";
-import { type StreamHeader, XmlStreamParser } from "../xml/parser.ts";
+import type { StreamHeader } from "../xml/parser.ts";
 import { serialize } from "../xml/serialize.ts";
 import { Authentication } from "./authentication.ts";
 import { ByteRate } from "./byte-rate.ts";
 import { boundFeatures, featuresElement, limitsFeature, saslFeatures, tlsFeatures } from "./features.ts";
-import { type Framing, tcpFraming } from "./framing.ts";
+import { type Framing, type StreamReader, tcpFraming } from "./framing.ts";
 import { Inbox } from "./inbox.ts";
 
 /** How a session's stream ended: by the client's closing it, by the loss of the connection, or with an error. */
@@ -93,10 +93,10 @@ export class Stream {
   /** When the client last sent anything. */
   lastReadAt: EpochMs;
   readonly #owner: StreamOwner;
-  readonly #framing: Framing = tcpFraming;
+  readonly #framing: Framing;
   readonly #inbox: Inbox;
   readonly #authentication: Authentication;
-  #parser: XmlStreamParser;
+  #parser: StreamReader;
   #state: State = "header";
   #headerSent = false;
   /** Of the login; at the end, of what the client sent last. */
@@ -120,9 +120,10 @@ export class Stream {
   #localpart: string | undefined;
   #session: StreamSession | undefined;
 
-  constructor(transport: Transport, owner: StreamOwner) {
+  constructor(transport: Transport, owner: StreamOwner, framing: Framing = tcpFraming) {
     this.transport = transport;
     this.#owner = owner;
+    this.#framing = framing;
     this.lastReadAt = owner.clock.now();
     this.#inbox = new Inbox(
       {
@@ -145,6 +146,10 @@ export class Stream {
     this.#parser = this.#newParser();
     transport.events = {
       data: (chunk) => this.#read(chunk),
+      alive: () => {
+        this.lastReadAt = owner.clock.now();
+      },
+      overlong: () => this.#onLast(this.#tooLong()),
       taken: () => this.#forgetTaken(),
       ended: () => this.#onLast(),
       closed: () => this.#onGone(),
@@ -191,7 +196,7 @@ export class Stream {
   sendText(text: string, message?: Element): void {
     if (this.#state === "closing" || this.#state === "closed") return;
     const { transport } = this;
-    transport.send(text);
+    transport.send(this.#framing.text(text));
     this.#owner.counters.stanzaSent(text);
     if (message !== undefined) this.#kept.push({ message, upTo: transport.sent });
     this.#boundOutbox();
@@ -200,7 +205,7 @@ export class Stream {
   /** What is no stanza: it is not counted, and not kept. */
   sendNonza(text: string): void {
     if (!this.open) return;
-    this.transport.send(text);
+    this.transport.send(this.#framing.text(text));
     this.#boundOutbox();
   }
 
@@ -279,11 +284,23 @@ export class Stream {
     if (this.#holds.delete(why) && this.#holds.size === 0) this.transport.resume();
   }
 
-  #newParser(): XmlStreamParser {
+  get #stanzaBytesSetting(): "stanzaBytesBeforeLogin" | "stanzaBytes" {
+    return this.#localpart === undefined ? "stanzaBytesBeforeLogin" : "stanzaBytes";
+  }
+
+  #tooLong(): StreamError {
+    const setting = this.#stanzaBytesSetting;
+    const text = `a stanza is larger than ${this.#owner.limits[setting]} bytes (limits.${setting})`;
+    return new StreamError("policy-violation", text);
+  }
+
+  #newParser(): StreamReader {
     const { limits } = this.#owner;
-    const stanzaBytesSetting = this.#localpart === undefined ? "stanzaBytesBeforeLogin" : "stanzaBytes";
-    return new XmlStreamParser(
-      { ...limits, stanzaBytes: limits[stanzaBytesSetting], stanzaBytesSetting },
+    const stanzaBytesSetting = this.#stanzaBytesSetting;
+    const stanzaBytes = limits[stanzaBytesSetting];
+    this.transport.messageBytes = stanzaBytes;
+    return this.#framing.reader(
+      { ...limits, stanzaBytes, stanzaBytesSetting },
       {
         open: (header) => this.#onHeader(header),
         element: (element) => this.#onElement(element),
@@ -336,12 +353,7 @@ export class Stream {
     this.#claimed = from?.ok ? from.value.bare() : undefined;
     const version = versionOf(attrs.version);
     this.#version = version.answer;
-    if (header.ns !== NS.stream || header.name !== "stream") {
-      throw new StreamError("invalid-namespace", `the root element must be stream in ${NS.stream}`);
-    }
-    if (header.defaultNs !== NS.client) {
-      throw new StreamError("invalid-namespace", `the content namespace must be ${NS.client}`);
-    }
+    this.#framing.checkHeader(header);
     if (attrs.to === undefined) throw new StreamError("improper-addressing", "the stream header has no 'to'");
     const to = Jid.parse(attrs.to);
     if (!to.ok || to.value.toString() !== this.#owner.domain) throw new StreamError("host-unknown");
@@ -419,7 +431,8 @@ export class Stream {
       stream: this.id,
       claimed: this.#claimed,
     };
-    const before = this.transport.secure || !this.#owner.offerTls ? [] : [tlsFeatures(false)];
+    const offered = this.#owner.offerTls && this.#framing.startTls && !this.transport.secure;
+    const before = offered ? [tlsFeatures(false)] : [];
     const advertised = limitsFeature(limits.stanzaBytesBeforeLogin, limits.handshakeTimeoutSeconds);
     const write = (offer: SaslOffer): void => this.#writeFeatures([...before, ...saslFeatures(offer), advertised]);
     const offer = this.#owner.sasl.offer(this.#saslContext);
@@ -436,7 +449,7 @@ export class Stream {
 
   #startTls(): void {
     // RFC 6120 section 5.4.2.2
-    if (this.transport.secure || this.#localpart !== undefined) {
+    if (this.transport.secure || this.#localpart !== undefined || !this.#framing.startTls) {
       this.#send(new Element("failure", { xmlns: NS.tls }));
       this.close();
       return;

@@ -2,7 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import { type Socket, connect as tcpConnect } from "node:net";
-import { connect as tlsConnect } from "node:tls";
+import { TLSSocket, connect as tlsConnect } from "node:tls";
 import type { Element } from "ltx";
 import { Jid } from "../jid.ts";
 import { child, textOf } from "../stanza.ts";
@@ -34,7 +34,11 @@ export type Login = {
   readonly password: string;
   readonly resource?: string;
   readonly tls?: "starttls" | "direct" | "none";
+  readonly dial?: Dial | undefined;
 };
+
+/** Makes a client's connection, in place of TCP. Whatever TLS it has is beneath it. */
+export type Dial = () => Promise<Socket>;
 
 export class ScriptedClient {
   jid = Jid.fromTrusted("nobody.invalid");
@@ -49,7 +53,12 @@ export class ScriptedClient {
   #ended = false;
   #nextId = 0;
 
-  private constructor(socket: Socket, domain: string) {
+  readonly #dialed: boolean;
+  /** The last ones. */
+  #features: Element | undefined;
+
+  private constructor(socket: Socket, domain: string, dialed = false) {
+    this.#dialed = dialed;
     this.#socket = socket;
     this.#raw = socket;
     this.domain = domain;
@@ -57,7 +66,8 @@ export class ScriptedClient {
     this.#listen(socket);
   }
 
-  static async connect(port: number, domain: string, direct = false): Promise<ScriptedClient> {
+  static async connect(port: number, domain: string, direct = false, dial?: Dial): Promise<ScriptedClient> {
+    if (dial !== undefined) return new ScriptedClient(await dial(), domain, true);
     const options = { port, host: "127.0.0.1", noDelay: true };
     const socket = direct
       ? tlsConnect({ ...options, rejectUnauthorized: false, servername: domain, ALPNProtocols: ["xmpp-client"] })
@@ -77,8 +87,8 @@ export class ScriptedClient {
   }
 
   /** Connects and logs in with PLAIN; no resource is bound. */
-  static async authenticated({ port, domain, user, password, tls = "starttls" }: Login): Promise<ScriptedClient> {
-    const client = await ScriptedClient.connect(port, domain, tls === "direct");
+  static async authenticated({ port, domain, user, password, tls = "starttls", dial }: Login): Promise<ScriptedClient> {
+    const client = await ScriptedClient.connect(port, domain, tls === "direct", dial);
     await client.open();
     if (tls === "starttls") await client.startTls();
     await client.authenticate(user, password);
@@ -101,10 +111,12 @@ export class ScriptedClient {
     this.restart();
     this.write(this.header(attrs));
     await this.nextOpen();
-    return this.next();
+    this.#features = await this.next();
+    return this.#features;
   }
 
   async startTls(): Promise<Element> {
+    if (this.#dialed) return this.#features as Element;
     this.write("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
     await this.expect("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
     await this.upgrade();
@@ -307,8 +319,10 @@ export class ScriptedClient {
 
   /** Cuts the connection without a word. */
   cut(): void {
-    if (this.#socket === this.#raw) this.#raw.resetAndDestroy();
-    else this.#raw.destroy(); // the handle beneath TLS is not ours to reset
+    const isTls = this.#socket !== this.#raw || this.#raw instanceof TLSSocket;
+    if (isTls)
+      this.#raw.destroy(); // the handle beneath TLS is not ours to reset
+    else this.#raw.resetAndDestroy();
   }
 
   pause(): void {

@@ -18,8 +18,10 @@ export type TapOwner = {
   gone(): void;
 };
 
+const NO_EVENTS: TransportEvents = { data() {}, alive() {}, overlong() {}, taken() {}, ended() {}, closed() {} };
+
 export class Tap implements Transport {
-  events: TransportEvents = { data() {}, taken() {}, ended() {}, closed() {} };
+  events: TransportEvents = NO_EVENTS;
   readonly #inner: Transport;
   readonly #owner: TapOwner;
   readonly #in: Lane;
@@ -46,6 +48,8 @@ export class Tap implements Transport {
     this.#out = new Lane("server", (bytes) => this.#give(bytes.toString("utf8")));
     inner.events = {
       data: (chunk) => this.#feed(this.#in, chunk),
+      alive: () => this.events.alive(),
+      overlong: () => this.events.overlong(),
       taken: () => this.events.taken(),
       ended: () => {
         if (this.#in.waiting !== undefined) this.#endedMeanwhile = true;
@@ -53,6 +57,14 @@ export class Tap implements Transport {
       },
       closed: () => this.#onClosed(),
     };
+  }
+
+  get messageBytes(): number {
+    return this.#inner.messageBytes;
+  }
+
+  set messageBytes(bytes: number) {
+    this.#inner.messageBytes = bytes;
   }
 
   // ---- faults
@@ -71,7 +83,7 @@ export class Tap implements Transport {
   kill(): void {
     this.#severed = true;
     const inner = this.#inner;
-    inner.events = { data() {}, taken() {}, ended() {}, closed() {} };
+    inner.events = NO_EVENTS;
     inner.destroy();
     setImmediate(() => this.#onClosed());
   }

@@ -16,7 +16,7 @@ import { Connection, type ResumableSession, Watcher } from "./connection.ts";
 import { DiskImage } from "./disk-image.ts";
 import { type FaultSpec, Faults } from "./faults.ts";
 import { Life } from "./life.ts";
-import { type Login, ScriptedClient } from "./scripted-client.ts";
+import { type Dial, type Login, ScriptedClient } from "./scripted-client.ts";
 import { Tap } from "./tap.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 import { isOf, Wire, type WireEntry } from "./wire.ts";
@@ -29,6 +29,8 @@ export type TestServerParts = Omit<ServerParts, "probes"> & {
    * whenever it is there, and then refuse the certificate that the server has made for itself.
    */
   readonly offerTls?: boolean;
+  /** How its scripted clients connect, if not by TCP. */
+  readonly dial?: (server: TestServer) => ReturnType<Dial>;
 };
 
 export type KillSpec = FaultSpec & {
@@ -61,6 +63,7 @@ export class TestServer extends EventEmitter<ServerEvents> implements BalconySer
   readonly #config: ConfigInput;
   readonly #parts: ServerParts;
   readonly #offerTls: boolean;
+  readonly #dial: Dial | undefined;
   readonly #clock: Clock;
   readonly #temporary: string | undefined;
   readonly #taps = new Map<Connection, Tap>();
@@ -74,8 +77,9 @@ export class TestServer extends EventEmitter<ServerEvents> implements BalconySer
   #commit: { readonly when: "before commit" | "after commit"; readonly act: () => void } | undefined;
 
   /** Not started. `createTestServer` does both. */
-  constructor(config: ConfigInput, { onDisk = false, offerTls = false, ...parts }: TestServerParts) {
+  constructor(config: ConfigInput, { onDisk = false, offerTls = false, dial, ...parts }: TestServerParts) {
     super();
+    this.#dial = dial && (() => dial(this));
     this.#offerTls = offerTls;
     this.#temporary = onDisk ? mkdtempSync(join(tmpdir(), "balcony-testing-")) : undefined;
     this.#config = {
@@ -346,7 +350,7 @@ export class TestServer extends EventEmitter<ServerEvents> implements BalconySer
 
   /** An unauthenticated connection to the STARTTLS port. */
   connect(): Promise<ScriptedClient> {
-    return ScriptedClient.connect(this.addresses.c2s, this.config.domain);
+    return ScriptedClient.connect(this.addresses.c2s, this.config.domain, false, this.#dial);
   }
 
   async #login(user: string, options: ClientOptions): Promise<Login> {
@@ -357,6 +361,14 @@ export class TestServer extends EventEmitter<ServerEvents> implements BalconySer
     }
     const port = options.tls === "direct" ? this.addresses.directTls : this.addresses.c2s;
     const tls = this.config.c2s.requireTls ? "starttls" : "none";
-    return { port: port as number, domain: this.config.domain, user, password: "secret", tls, ...options };
+    return {
+      port: port as number,
+      domain: this.config.domain,
+      user,
+      password: "secret",
+      tls,
+      dial: this.#dial,
+      ...options,
+    };
   }
 }

@@ -10,20 +10,29 @@ export type ConnectionLimits = { readonly connections: number; readonly connecti
 export class ConnectionCounter {
   readonly #limits: ConnectionLimits;
   readonly #keyOf: (address: string) => string;
+  readonly #unlimited: (address: string) => boolean;
   readonly #byAddress = new Map<string, number>();
   #total = 0;
 
-  /** @param keyOf what counts as one address: of IPv6, a whole network is one customer's */
-  constructor(limits: ConnectionLimits, keyOf: (address: string) => string = (address) => address) {
+  /**
+   * @param keyOf what counts as one address: of IPv6, a whole network is one customer's
+   * @param unlimited addresses that may have any part of all connections
+   */
+  constructor(
+    limits: ConnectionLimits,
+    keyOf: (address: string) => string = (address) => address,
+    unlimited: (address: string) => boolean = () => false,
+  ) {
     this.#limits = limits;
     this.#keyOf = keyOf;
+    this.#unlimited = unlimited;
   }
 
   /** The limit that keeps the connection out; undefined: it is in, until `release`. */
   admit(address: string): keyof ConnectionLimits | undefined {
     const key = this.#keyOf(address);
     const here = this.#byAddress.get(key) ?? 0;
-    if (here >= this.#limits.connectionsPerAddress) return "connectionsPerAddress";
+    if (here >= this.#limits.connectionsPerAddress && !this.#unlimited(address)) return "connectionsPerAddress";
     if (this.#total >= this.#limits.connections) return "connections";
     this.#total += 1;
     this.#byAddress.set(key, here + 1);

@@ -12,11 +12,11 @@ const TURN_BYTES = 8_192;
 
 /** Collects the transports that have something to send, and writes once per turn of the event loop. */
 export class Flusher {
-  #dirty: TcpTransport[] = [];
+  #dirty: { flush(): void }[] = [];
   #turn = 0;
   #scheduled = false;
 
-  add(transport: TcpTransport): void {
+  add(transport: { flush(): void }): void {
     this.#dirty.push(transport);
     this.#schedule();
   }
@@ -49,7 +49,8 @@ export type TcpOptions = {
 
 export class TcpTransport implements Transport {
   readonly address: string;
-  events: TransportEvents = { data() {}, taken() {}, ended() {}, closed() {} };
+  events: TransportEvents = { data() {}, alive() {}, overlong() {}, taken() {}, ended() {}, closed() {} };
+  messageBytes = 0;
   #socket: Socket;
   readonly #options: TcpOptions;
   #pending = "";

@@ -1,10 +1,15 @@
-// What a stream needs of the connection beneath it: TCP with or without TLS, later WebSocket.
+// What a stream needs of the connection beneath it: TCP with or without TLS, or WebSocket.
 
 import type { SecureContext } from "node:tls";
 import type { ChannelBindings } from "../sasl/mechanism.ts";
 
 export interface TransportEvents {
+  /** What came: of TCP any piece of it, of WebSocket a whole message. */
   data(chunk: Buffer): void;
+  /** The peer is there, although it has nothing to say. */
+  alive(): void;
+  /** A message is longer than `messageBytes`. Nothing more of it is read. */
+  overlong(): void;
   /** The peer's window has taken more of what was sent: `taken` has grown. */
   taken(): void;
   /** The peer sends no more, but may still read (half-close). Not called where the connection breaks. */
@@ -24,7 +29,9 @@ export interface Transport {
   readonly taken: number;
   /** Who listens; set before the first chunk can arrive. */
   events: TransportEvents;
-  /** Queues text; what one turn of the event loop sends leaves in one write. */
+  /** How long a message may be, where there are messages. Changes with the login. */
+  messageBytes: number;
+  /** Queues text, of WebSocket as one message; what one turn of the event loop sends leaves in one write. */
   send(text: string): void;
   /** Resolves when the peer's window has taken what was sent so far, or the connection is gone. */
   drained(): Promise<void>;

@@ -1,4 +1,5 @@
-// Strict push parser for one XML stream: saxes events become ltx Elements (RFC 6120 sections 4, 11).
+// Strict push parser for one XML stream: saxes events become ltx Elements (RFC 6120 sections 4, 11). Also for a document that
+// is one first-level element by itself, as each message of a WebSocket is (frames.ts).
 //
 // Namespaces are resolved here, once: an element leaves with its local name and an `xmlns` attribute wherever its
 // namespace differs from its parent's, so that it means the same outside the stream it came from. The content namespace
@@ -44,6 +45,9 @@ export interface XmlHandlers {
   close(): void;
 }
 
+/** What the root is: the stream, whose children are the first-level elements, or one such element. */
+export type XmlRoot = "stream" | "element";
+
 const WRONG_END_TAG = "unexpected close tag"; // saxes: the end tag is of another name than what it has just closed
 
 /**
@@ -55,6 +59,10 @@ export class XmlStreamParser {
   readonly #sax = new SaxesParser({ xmlns: true, position: false, forceXMLVersion: true, defaultXMLVersion: "1.0" });
   readonly #handlers: XmlHandlers;
   #limits: XmlLimits;
+  /** The namespace that is left unwritten. */
+  readonly #content: string;
+  /** Open elements above the first level. */
+  readonly #above: 0 | 1;
   #depth = 0;
   #elements = 0;
   #bytes = 0; // octets since the last complete first-level element, up to the end of the chunk
@@ -67,9 +75,11 @@ export class XmlStreamParser {
   #attributes = 0;
   #complete: (() => void) | undefined;
 
-  constructor(limits: XmlLimits, handlers: XmlHandlers) {
+  constructor(limits: XmlLimits, handlers: XmlHandlers, root: XmlRoot = "stream", content: string = NS.client) {
+    this.#content = content;
     this.#limits = limits;
     this.#handlers = handlers;
+    this.#above = root === "stream" ? 1 : 0;
     const sax = this.#sax;
     sax.on("opentagstart", ({ name }) => {
       this.#tellComplete();
@@ -135,6 +145,11 @@ export class XmlStreamParser {
     this.#checkReference();
     if (bytes !== whole) throw new StreamError("unsupported-encoding", "not valid UTF-8"); // RFC 6120 section 4.9.3.22
     if (this.#bytes > this.#limits.stanzaBytes) this.#tooBig(); // an element that does not end
+  }
+
+  /** Nothing more comes: what is open, or has not begun, will never be complete. Throws StreamError: not-well-formed. */
+  end(): void {
+    if (!this.#stopped) this.#sax.close();
   }
 
   /**
@@ -211,7 +226,8 @@ export class XmlStreamParser {
       throw new StreamError("not-well-formed", `${tag.name} is no name`); // Namespaces in XML 1.0 section 4: an NCName
     }
     this.#depth += 1;
-    if (this.#depth === 1) {
+    const level = this.#depth - this.#above;
+    if (level === 0) {
       this.#ns = [tag.uri];
       const attrs: Record<string, string> = {};
       for (const attribute of Object.values(tag.attributes)) attrs[attribute.name] = attribute.value;
@@ -219,15 +235,15 @@ export class XmlStreamParser {
       this.#handlers.open({ name: tag.local, ns: tag.uri, defaultNs: tag.ns[""] ?? "", attrs });
       return;
     }
-    if (this.#depth === 2 && tag.uri === NS.stream && tag.local === "stream") {
+    if (level === 1 && tag.uri === NS.stream && tag.local === "stream") {
       throw new StreamError("bad-format", "a stream header within a stream");
     }
     const { depth, elements } = this.#limits;
-    if (this.#depth - 1 > depth) tooMuch(`a stanza is nested deeper than ${depth} levels`, "depth");
+    if (level > depth) tooMuch(`a stanza is nested deeper than ${depth} levels`, "depth");
     this.#elements += 1;
     if (this.#elements > elements) tooMuch(`a stanza has more than ${elements} elements`, "elements");
     const parent = this.#current;
-    const parentNs = parent === null ? NS.client : (this.#ns[this.#ns.length - 1] as string);
+    const parentNs = parent === null ? this.#content : (this.#ns[this.#ns.length - 1] as string);
     // The namespace of the prefix xml may not be declared in any other way (Namespaces in XML 1.0 section 3).
     const inXml = tag.uri === NS.xml;
     const element = new Element(inXml ? tag.name : tag.local);
@@ -245,13 +261,14 @@ export class XmlStreamParser {
     this.#tellComplete();
     if (this.#stopped) return;
     this.#depth -= 1;
-    if (this.#depth === 0) {
+    const level = this.#depth - this.#above;
+    if (level < 0) {
       this.#complete = () => this.#handlers.close();
       return;
     }
     this.#ns.pop();
     const element = this.#current as Element;
-    if (this.#depth > 1) {
+    if (level > 0) {
       this.#current = element.parent as Element;
       return;
     }
@@ -271,7 +288,7 @@ export class XmlStreamParser {
       else children.push(text);
     } else if (this.#depth === 1 && text.trim() !== "") {
       throw new StreamError("bad-format", "text between stanzas"); // RFC 6120 section 11.7 allows white space only
-    } else if (this.#depth === 1) {
+    } else if (this.#depth === 1 && this.#above === 1) {
       this.#count(1); // a white-space keepalive, told of when the "<" behind it is read
     }
   }

@@ -64,6 +64,14 @@ export function memoryArchive(run: Run): { readonly store: ArchiveStore; readonl
         return removed;
       }),
     removeOwner: (owner) => run(() => erase(owner)),
+    replace: (owner, id, xml) =>
+      run(() => {
+        const messages = archives.get(owner)?.messages ?? [];
+        const place = messages.findIndex((message) => message.id === id);
+        if (place < 0) return false;
+        messages[place] = frozenCopy({ ...(messages[place] as ArchivedMessage), xml });
+        return true;
+      }),
   };
   return { store, erase };
 }

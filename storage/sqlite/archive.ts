@@ -13,6 +13,9 @@ export function sqliteArchive(db: Database, turn: Turn, erase: (owner: string) =
   const append = archiveAppender(db);
   const bounds = archiveBounds(db);
   const prune = archivePruner(db);
+  const replace = db.prepare<[string, string, string]>(
+    `UPDATE archive_message SET xml = ? WHERE archive = (SELECT number FROM archive WHERE owner = ?) AND id = ?`,
+  );
   const pages = archivePages(db);
   // The steps of one answer see the same state, whatever another process writes between them.
   const page = db.transaction(pages.page);
@@ -27,6 +30,7 @@ export function sqliteArchive(db: Database, turn: Turn, erase: (owner: string) =
     bounds: (owner) => turn.read(() => bounds(owner)),
     prune: (before, keepPerOwner, limit) => turn.write(() => prune(before, rows(keepPerOwner), rows(limit))),
     removeOwner: (owner) => turn.write(() => erase(owner)),
+    replace: (owner, id, xml) => turn.write(() => replace.run(xml, owner, id).changes === 1),
     ...archivePreferences(db, turn),
   };
 }

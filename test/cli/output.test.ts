@@ -18,7 +18,7 @@ test("a public server: its domain is the host, a proper certificate has no finge
   const lines = welcome(
     {
       config,
-      addresses: { c2s: 5222, directTls: null, http: null },
+      addresses: { c2s: 5222, directTls: null, http: null, components: null },
       certificate: { fingerprintSha256: "AA:BB", selfSigned: false, notAfter: new Date("2030-01-02T03:04:05Z") },
     },
     BY,

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { canonical } from "../support/canonical-xml.ts";
-import { ScriptedClient } from "../support/client.ts";
+import type { ScriptedClient } from "../support/client.ts";
 import { befriend, startServer, type TestServer } from "../support/server.ts";
 
 const STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas";
@@ -192,8 +192,9 @@ describe("RFC 6120 section 8.1.5: xml:lang", () => {
   /** Logged in over a stream whose header says Czech. */
   async function czech(server: TestServer): Promise<ScriptedClient> {
     await server.admin.addUser("juliet", "secret");
-    const client = await ScriptedClient.connect(server.addresses.directTls as number, "example.com", true);
+    const client = await server.connect();
     await client.open("xml:lang='de'");
+    await client.startTls();
     client.write(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGp1bGlldABzZWNyZXQ=</auth>`);
     await client.expect("<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>");
     await client.open("xml:lang='cs'");

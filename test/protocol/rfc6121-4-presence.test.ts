@@ -233,6 +233,10 @@ describe("RFC 6121 section 4.4: later presence", () => {
       await client.expect(
         `<presence from='juliet@example.com/balcony' to='{any}' id='later' type='{absent}'>${FULL}</presence>`,
       );
+      // XEP-0115 section 5.4: what she announces in it, the server asks for.
+      if (client === juliet) {
+        await juliet.expect("<iq type='get'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>");
+      }
       await client.expectNothing();
     }
   });

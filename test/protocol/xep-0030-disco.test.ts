@@ -4,6 +4,8 @@ import type { Element } from "ltx";
 import { describe, expect, it } from "vitest";
 import { childrenOf } from "../../server/stanza.ts";
 import type { ScriptedClient } from "../support/client.ts";
+import { CAPS_SCENES, PUBSUB_SCENES } from "../support/pep-scenes.ts";
+import { PROFILE_SCENES } from "../support/profile-scenes.ts";
 import { befriend, startServer, type TestServer } from "../support/server.ts";
 
 const INFO = "http://jabber.org/protocol/disco#info";
@@ -32,8 +34,11 @@ const REQUESTS: Record<string, string> = {
   "urn:xmpp:ping": "<ping xmlns='urn:xmpp:ping'/>",
   "urn:xmpp:time": "<time xmlns='urn:xmpp:time'/>",
   "jabber:iq:version": "<query xmlns='jabber:iq:version'/>",
+  "jabber:iq:last": "<query xmlns='jabber:iq:last'/>",
 };
 const SCENES: Record<string, (server: TestServer, client: ScriptedClient) => Promise<void>> = {
+  ...PUBSUB_SCENES,
+  ...CAPS_SCENES,
   async "jabber:iq:roster"(_server, client) {
     // RFC 6121 section 2.1.5: it is the account that has a roster, whatever the server's announcement.
     expect((await client.ask("get", "<query xmlns='jabber:iq:roster'/>")).attrs.type).toBe("result");
@@ -42,6 +47,47 @@ const SCENES: Record<string, (server: TestServer, client: ScriptedClient) => Pro
   },
   async "urn:xmpp:carbons:2"(_server, client) {
     expect((await client.ask("set", "<enable xmlns='urn:xmpp:carbons:2'/>")).attrs.type).toBe("result");
+  },
+  async "urn:xmpp:blocking"(_server, client) {
+    expect((await client.ask("get", "<blocklist xmlns='urn:xmpp:blocking'/>")).attrs.type).toBe("result");
+    const item = "<item jid='tybalt@example.com'/>";
+    for (const name of ["block", "unblock"]) {
+      expect((await client.ask("set", `<${name} xmlns='urn:xmpp:blocking'>${item}</${name}>`)).attrs.type).toBe(
+        "result",
+      );
+    }
+  },
+  async "urn:xmpp:reporting:1"(server, client) {
+    const report = "<report xmlns='urn:xmpp:reporting:1' reason='urn:xmpp:reporting:spam'/>";
+    await client.ask("set", `<block xmlns='urn:xmpp:blocking'><item jid='tybalt@example.com'>${report}</item></block>`);
+    expect(await server.admin.listAudit(1)).toMatchObject([{ event: "reported", account: client.bare }]);
+  },
+  async "vcard-temp"(_server, client) {
+    const vcard = "<vCard xmlns='vcard-temp'><FN>Juliet</FN></vCard>";
+    expect((await client.ask("set", vcard)).attrs.type).toBe("result");
+    expect((await client.ask("get", "<vCard xmlns='vcard-temp'/>", client.bare)).toString()).toContain("<FN>");
+  },
+  ...PROFILE_SCENES,
+  async "jabber:iq:private"(_server, client) {
+    const query = (content: string) => `<query xmlns='jabber:iq:private'><a xmlns='n'>${content}</a></query>`;
+    expect((await client.ask("set", query("kept"))).attrs.type).toBe("result");
+    expect((await client.ask("get", query(""))).toString()).toContain("kept");
+  },
+  async "jabber:iq:register"(server, client) {
+    const credentials = `<username>${client.jid.localpart}</username><password>secret</password>`;
+    const query = `<query xmlns='jabber:iq:register'>${credentials}</query>`;
+    expect((await client.ask("set", query, "example.com")).attrs.type).toBe("result");
+    const leaving = await server.client("leaving");
+    expect((await leaving.ask("set", "<query xmlns='jabber:iq:register'><remove/></query>")).attrs.type).toBe("result");
+  },
+  async "urn:xmpp:extdisco:2"(_server, client) {
+    const answer = await client.ask("get", "<services xmlns='urn:xmpp:extdisco:2'/>", "example.com");
+    expect(answer.getChild("services", "urn:xmpp:extdisco:2")?.children).toHaveLength(1);
+  },
+  async "urn:xmpp:push:0"(_server, client) {
+    const attrs = "xmlns='urn:xmpp:push:0' jid='app.example' node='n'";
+    expect((await client.ask("set", `<enable ${attrs}/>`)).attrs.type).toBe("result");
+    expect((await client.ask("set", `<disable ${attrs}/>`)).attrs.type).toBe("result");
   },
   async "http://jabber.org/protocol/offline"(_server, client) {
     const purge = "<offline xmlns='http://jabber.org/protocol/offline'><purge/></offline>";
@@ -96,7 +142,7 @@ describe("XEP-0030 section 3: information", () => {
     const server = await startServer();
     const juliet = await server.online("juliet");
     const { identities, features } = await info(juliet, "example.com");
-    expect(identities.map(({ attrs }) => `${attrs.category}/${attrs.type}`)).toEqual(["server/im"]);
+    expect(identities.map(({ attrs }) => `${attrs.category}/${attrs.type}`)).toEqual(["server/im", "pubsub/pep"]);
     expect(features).toEqual(expect.arrayContaining([INFO, ITEMS]));
     await tryAll(server, juliet, features, "example.com");
   });
@@ -111,9 +157,30 @@ describe("XEP-0030 section 3: information", () => {
       [romeo, juliet.bare],
     ] as const) {
       const { identities, features } = await info(client, to);
-      expect(identities.map(({ attrs }) => `${attrs.category}/${attrs.type}`)).toEqual(["account/registered"]);
+      expect(identities.map(({ attrs }) => `${attrs.category}/${attrs.type}`)).toEqual([
+        "account/registered",
+        "pubsub/pep",
+      ]);
       expect(features).toContain(INFO);
       await tryAll(server, client, features, juliet.bare);
+    }
+  });
+
+  it("3.1: what is there only where it is configured is announced there, and works", async () => {
+    const server = await startServer({
+      externalServices: [{ type: "stun", host: "stun.example.com" }],
+      components: [{ domain: "app.example", secret: "secret" }],
+      componentPort: 0,
+      componentAddresses: ["127.0.0.1"],
+    });
+    const juliet = await server.online("juliet");
+    for (const [to, feature] of [
+      ["example.com", "urn:xmpp:extdisco:2"],
+      [juliet.bare, "urn:xmpp:push:0"],
+    ] as const) {
+      const { features } = await info(juliet, to);
+      expect(features).toContain(feature);
+      await tryAll(server, juliet, [feature], to);
     }
   });
 
@@ -142,8 +209,8 @@ describe("XEP-0030 section 3: information", () => {
 });
 
 describe("XEP-0030 section 4: items", () => {
-  it("4.1: without gateway domains the server has none: an empty query, not an error", async () => {
-    const server = await startServer();
+  it("4.1: without gateway domains and rooms the server has none: an empty query, not an error", async () => {
+    const server = await startServer({ rooms: { enabled: false } });
     const juliet = await server.online("juliet");
     const answer = await juliet.ask("get", `<query xmlns='${ITEMS}'/>`, "example.com");
     expect(answer.attrs.type).toBe("result");
@@ -151,7 +218,8 @@ describe("XEP-0030 section 4: items", () => {
   });
 
   it("4.1: the gateway's domains are items, and each of them answers for what it announces", async () => {
-    const server = await startServer({ gateway: { domains: { "example.net": {}, "example.org": {} } } });
+    const domains = { "example.net": {}, "example.org": {} };
+    const server = await startServer({ gateway: { domains }, rooms: { enabled: false } });
     const juliet = await server.online("juliet");
     const answer = await juliet.ask("get", `<query xmlns='${ITEMS}'/>`, "example.com");
     const items = childrenOf(answer.getChild("query", ITEMS) as Element, "item", ITEMS);

@@ -8,6 +8,7 @@ import { ScriptedClient } from "../support/client.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { befriend, cleanUp, startServer, type TestServer } from "../support/server.ts";
+import { overWebSocket } from "../support/under-test.ts";
 
 const SM = "urn:xmpp:sm:3";
 const STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas";
@@ -179,7 +180,7 @@ describe("a restart that was announced", () => {
   });
 });
 
-describe("a kill of the server", () => {
+describe.skipIf(overWebSocket())("a kill of the server", () => {
   const environment = (folder: string) => ({
     ...TEST_ENV,
     BALCONY_DOMAIN: "example.com",

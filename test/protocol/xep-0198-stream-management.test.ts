@@ -582,6 +582,9 @@ describe("XEP-0198 section 5: resumption", () => {
     const previd = (await romeo.enable()).attrs.id as string;
     await romeo.sync();
     romeo.cut();
+    // The server is to see it first: what is cut goes out with the second round trip at the latest.
+    await juliet.sync();
+    await juliet.sync();
     for (let n = 0; n < 1_000; n++) juliet.send(`<presence><status>${n}</status></presence>`);
     await juliet.sync();
     const { client: back } = await resumed(server, "romeo", previd, romeo);

@@ -5,6 +5,7 @@ import { expect, it } from "vitest";
 import { createMemoryStore } from "../../storage/memory.ts";
 import { openSqliteStore } from "../../storage/sqlite.ts";
 import type { ArchivedMessage, SessionChange, Store } from "../../storage/store.ts";
+import { slot } from "./contract/uploads.ts";
 import {
   account,
   archived,
@@ -13,6 +14,7 @@ import {
   item,
   presentity,
   publication,
+  pushService,
   relation,
   savedSession,
   scram,
@@ -138,6 +140,54 @@ const operations: fc.Arbitrary<Operation>[] = [
   operation((s, of) => s.archive.removeOwner(of), owner),
   operation((s, changes) => s.sessions.apply(changes), sessionChanges),
   operation((s) => s.sessions.loadAll(), fc.constant(0)),
+  operation((s, of, list, limit) => s.blocking.add(of, list, limit), owner, fc.array(contact, { maxLength: 3 }), small),
+  operation((s, of, list) => s.blocking.remove(of, list), owner, fc.array(contact, { maxLength: 3 })),
+  operation((s, of) => s.blocking.clear(of), owner),
+  operation((s, of) => s.blocking.list(of), owner),
+  operation((s, of) => s.profiles.vcard(of), owner),
+  operation((s, of, action, xml) => s.profiles.updateVcard(of, (now) => changed(action, now, xml)), owner, step, text),
+  operation(
+    (s, of, list, elements, bytes) => s.profiles.setPrivateXml(of, list, { elements, bytes }),
+    ...([
+      owner,
+      fc.array(fc.record({ ns: fc.constantFrom("a", "ä"), name: fc.constantFrom("x", "y"), xml: text }), {
+        maxLength: 3,
+      }),
+      small,
+      small,
+    ] as const),
+  ),
+  operation(
+    (s, of, ns, name) => s.profiles.privateXml(of, ns, name),
+    owner,
+    fc.constantFrom("a", "ä"),
+    fc.constant("x"),
+  ),
+  operation((s, of, at, status) => s.profiles.setLastActivity(of, { at, status }), owner, small, text),
+  operation((s, of) => s.profiles.lastActivity(of), owner),
+  operation((s, of) => s.profiles.erase(of), owner),
+  operation(
+    (s, of, jid, node, most) => s.pushes.put(of, pushService(jid, node), most),
+    ...([owner, fc.constantFrom("\u{ff5e}", "\u{20000}"), text, small] as const),
+  ),
+  operation((s, of) => s.pushes.list(of), owner),
+  operation(
+    (s, of, jid, node) => s.pushes.remove(of, jid, node ?? undefined),
+    owner,
+    fc.constantFrom("\u{ff5e}", "b"),
+    fc.option(text),
+  ),
+  operation((s, of) => s.pushes.erase(of), owner),
+  operation(
+    (s, id, of, until, oldestGo) =>
+      s.uploads.reserve(slot(id, { owner: of, until, keepUntil: until }), 3, { bytes: 250, files: 3, oldestGo }),
+    ...([text, owner, time, fc.boolean()] as const),
+  ),
+  operation((s, id) => s.uploads.get(id), text),
+  operation((s, id, now) => s.uploads.begin(id, now, now + 2), text, small),
+  operation((s, id, type) => s.uploads.complete(id, type), text, text),
+  operation((s, now, limit) => s.uploads.expired(now, limit), small, small),
+  operation((s, ids) => s.uploads.remove(ids), fc.array(text, { maxLength: 2 })),
   operation((s, address, formalName) => s.gateway.putPresentity(presentity(address, { formalName })), foreign, text),
   operation((s, address) => s.gateway.deletePresentity(address), foreign),
   operation((s, after, limit) => s.gateway.listPresentities("example.net", { after, limit }), text, small),

@@ -15,7 +15,7 @@ import { AT, JULIET, NURSE } from "./records.ts";
 import { temporaryFolder } from "./temporary.ts";
 
 const ROOT = new URL("../../", import.meta.url);
-const FRAMES = 100; // the migrations alone are more than half of it
+const FRAMES = 400; // more than a new database begins with
 const path = temporaryFolder();
 
 type Job = { readonly name: "copy" | "restart"; resolve(): void; reject(error: Error): void };

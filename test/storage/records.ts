@@ -7,6 +7,9 @@ import type {
   NewGatewayEvent,
   Presentity,
   Publication,
+  PubsubItem,
+  PubsubNodeState,
+  PushService,
   Relation,
   RosterItem,
   SavedSession,
@@ -49,6 +52,14 @@ export function unacked(sequence: number, change: Partial<UnackedStanza> = {}): 
   return { sequence, xml: `<message id='${sequence}'/>`, at: AT, delivery: "", ...change };
 }
 
+export function nodeState(change: Partial<PubsubNodeState> = {}): PubsubNodeState {
+  return { config: "{}", affiliations: [], subscriptions: [], ...change };
+}
+
+export function pubsubItem(id: string, change: Partial<PubsubItem> = {}): PubsubItem {
+  return { id, publisher: `${JULIET}/balcony`, at: AT, xml: `<item n='${id}'/>`, ...change };
+}
+
 export function presentity(address: string, change: Partial<Presentity> = {}): Presentity {
   const domain = address.slice(address.indexOf("@") + 1);
   return { address, domain, formalName: "", policy: "confirm", allowFrom: [], createdAt: AT, ...change };
@@ -81,4 +92,8 @@ export function event(address: string, change: Partial<NewGatewayEvent> = {}): N
 
 export function token(id: string, change: Partial<Token> = {}): Token {
   return { id, scope: "domain:example.net", sha256: `hash-of-${id}`, createdAt: AT, ...change };
+}
+
+export function pushService(jid: string, node: string, change: Partial<PushService> = {}): PushService {
+  return { jid, node, resourcepart: "balcony", options: "", ...change };
 }

@@ -15,8 +15,10 @@ import {
   item,
   JULIET,
   NURSE,
+  nodeState,
   presentity,
   publication,
+  pubsubItem,
   ROMEO,
   relation,
   savedSession,
@@ -44,6 +46,9 @@ describe("SQLite", () => {
     await first.archive.add([archived(JULIET, "1"), archived(JULIET, "2", { with: NURSE })]);
     await first.archive.setPreferences(JULIET, { default: "roster", always: [ROMEO], never: [] });
     await first.sessions.apply([{ id: "s1", save: savedSession("s1"), append: [unacked(1), unacked(2)] }]);
+    const published = { create: nodeState(), item: pubsubItem("1"), keep: 9, since: 0 };
+    await first.pubsub.publish(JULIET, "tune", () => published, { nodes: 9, bytes: 9_999 });
+    await first.capabilities.put("sha-1 a", ["tune+notify"], 9);
     await first.audit.add({ at: AT, event: "e", account: "a", address: "b", detail: "d" });
     await first.gateway.putPresentity(presentity(ROMEO));
     await first.gateway.updatePublication(ROMEO, () => publication("e1", AT));
@@ -70,6 +75,9 @@ describe("SQLite", () => {
     expect(await again.sessions.loadAll()).toEqual([
       { session: savedSession("s1"), unacked: [unacked(1), unacked(2)] },
     ]);
+    expect((await again.pubsub.node(JULIET, "tune"))?.createdAt).toBe(AT);
+    expect(await again.pubsub.itemsById(JULIET, "tune", ["1"])).toEqual([pubsubItem("1")]);
+    expect(await again.capabilities.get("sha-1 a")).toEqual(["tune+notify"]);
     expect(await again.audit.list(10)).toHaveLength(1);
     expect(await again.gateway.getPresentity(ROMEO)).toEqual(presentity(ROMEO));
     expect((await again.gateway.expiredPublications(AT)).addresses).toEqual([ROMEO]);

@@ -27,6 +27,8 @@ export type Vitals = {
 export type Ended = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
 
 export type BuiltServerOptions = {
+  /** A configuration file; without one the environment says it all. */
+  readonly config?: string;
   readonly env: Readonly<Record<string, string>>;
   /** Is told each line of the log, and each line on standard error that is none. */
   readonly onLog?: (line: LogLine | string) => void;
@@ -47,6 +49,8 @@ export class BuiltServer {
   c2sPort = 0;
   directTlsPort = 0;
   httpPort = 0;
+  /** 0: no components are configured. */
+  componentPort = 0;
   readonly #child: ChildProcess;
   readonly #asked = new Map<number, (vitals: Vitals) => void>();
   #nextId = 0;
@@ -68,13 +72,14 @@ export class BuiltServer {
   }
 
   /** Resolves when it listens; rejects with what it wrote if it ends before. */
-  static async start({ env, onLog }: BuiltServerOptions): Promise<BuiltServer> {
+  static async start({ config, env, onLog }: BuiltServerOptions): Promise<BuiltServer> {
     let listening: (line: LogLine) => void = () => {};
     const started = new Promise<LogLine>((resolve) => {
       listening = resolve;
     });
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("BALCONY_"));
-    const child = spawn(process.execPath, ["--import", VITALS, MAIN, "serve"], {
+    const settings = config === undefined ? [] : ["--config", config];
+    const child = spawn(process.execPath, ["--import", VITALS, MAIN, "serve", ...settings], {
       env: { ...Object.fromEntries(inherited), ...TEST_ENV, ...env },
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
@@ -90,6 +95,7 @@ export class BuiltServer {
     server.c2sPort = Number(line.c2s);
     server.directTlsPort = Number(line.directTls);
     server.httpPort = Number(line.http);
+    server.componentPort = Number(line.components);
     return server;
   }
 

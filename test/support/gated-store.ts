@@ -14,7 +14,10 @@ export type Gate = {
 export type GatedStore = {
   readonly store: Store;
   /** Holds the next call of, for example, `"offline", "load"`; the calls after it pass. */
-  hold<T extends "accounts" | "roster" | "offline">(table: T, operation: keyof Store[T] & string): Gate;
+  hold<T extends "accounts" | "roster" | "offline" | "archive" | "rooms">(
+    table: T,
+    operation: keyof Store[T] & string,
+  ): Gate;
 };
 
 export function gatedStore(): GatedStore {
@@ -42,6 +45,8 @@ export function gatedStore(): GatedStore {
       accounts: guard("accounts", inner.accounts),
       roster: guard("roster", inner.roster),
       offline: guard("offline", inner.offline),
+      archive: guard("archive", inner.archive),
+      rooms: guard("rooms", inner.rooms),
     },
     hold(table, operation) {
       let open: () => void = () => {};

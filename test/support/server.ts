@@ -5,6 +5,8 @@ import { afterEach } from "vitest";
 import { parseConfig } from "../../server/config.ts";
 import type { ConfigInput, ServerParts } from "../../server/index.ts";
 import { TestServer } from "../../server/testing/test-server.ts";
+import { connectFramed } from "./framed-socket.ts";
+import { overWebSocket, underTest } from "./under-test.ts";
 
 export { befriend } from "../../server/testing/befriend.ts";
 export type { TestServer } from "../../server/testing/test-server.ts";
@@ -24,16 +26,20 @@ export function cleanUp(action: () => Promise<void>): void {
 const { c2s, limits, streamManagement } = parseConfig({});
 
 export async function startServer(config: ConfigInput = {}, parts: ServerParts = {}): Promise<TestServer> {
+  underTest.secure = config.c2s?.requireTls !== false;
   const server = new TestServer(
     {
       ...config,
       c2s: { requireTls: c2s.requireTls, ...config.c2s },
       limits: { idleTimeoutSeconds: limits.idleTimeoutSeconds, ...config.limits },
       streamManagement: { ackTimeoutSeconds: streamManagement.ackTimeoutSeconds, ...config.streamManagement },
+      http: { tls: overWebSocket() && underTest.secure, websocketChannelBinding: true, ...config.http },
     },
-    { offerTls: true, ...parts },
+    { offerTls: true, ...(overWebSocket() ? { dial: webSocket } : {}), ...parts },
   );
   cleanUp(() => server.stop({ cut: true })); // whoever is to see the server say goodbye stops it in the test
   await server.start();
   return server;
 }
+
+const webSocket = (server: TestServer) => connectFramed(server.addresses.http as number, underTest.secure);

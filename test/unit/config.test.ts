@@ -46,6 +46,8 @@ describe("messages name the path and what is allowed", () => {
       'gateway.domains.example.net.statusForms: must be one of "all", "im"',
     ],
     [{ gateway: { domains: { localhost: {} } } }, 'gateway.domains: "localhost" is the server\'s own domain'],
+    [{ rooms: { host: "no host" } }, 'rooms.host: "no host.localhost" is no domain: domainpart: not a domain name'],
+    [{ domain: "example.org", rooms: { host: "example.org" } }, 'rooms.host: "example.org" is in use already'],
     [
       { limits: { stanzaBytes: 50_000 }, streamManagement: { queueBytes: 65_536 } },
       "streamManagement.queueBytes must be at least twice limits.stanzaBytes, 100000",

@@ -3,7 +3,8 @@
 import { describe, expect, it } from "vitest";
 import { StoreClosedError } from "../../../storage/errors.ts";
 import type { Store } from "../../../storage/store.ts";
-import { AT, account, archived, event, item, JULIET, presentity, ROMEO, token } from "../records.ts";
+import { AT, account, archived, event, item, JULIET, nodeState, presentity, ROMEO, token } from "../records.ts";
+import { slot } from "./uploads.ts";
 
 /** One call of every method. */
 function everyCall({
@@ -12,8 +13,12 @@ function everyCall({
   offline,
   archive,
   sessions,
+  pubsub,
+  capabilities,
+  blocking,
   audit,
   gateway,
+  uploads,
   secret,
 }: Store): Promise<unknown>[] {
   const page = { limit: 10 };
@@ -42,6 +47,29 @@ function everyCall({
     archive.removeOwner(JULIET),
     sessions.apply([]),
     sessions.loadAll(),
+    pubsub.node(JULIET, "n"),
+    pubsub.nodes(JULIET, page),
+    pubsub.create(JULIET, "n", nodeState(), AT, { nodes: 1, bytes: 1 }),
+    pubsub.update(
+      JULIET,
+      "n",
+      () => undefined,
+      () => 1,
+    ),
+    pubsub.remove(JULIET, "n"),
+    pubsub.publish(JULIET, "n", () => undefined, { nodes: 1, bytes: 1 }),
+    pubsub.retract(JULIET, "n", "1"),
+    pubsub.purge(JULIET, "n"),
+    pubsub.items(JULIET, "n", { since: 0, backward: false, limit: 1 }),
+    pubsub.itemsById(JULIET, "n", ["1"]),
+    pubsub.count(JULIET, "n"),
+    pubsub.lastItems([JULIET], new Set(["n"])),
+    capabilities.get("h"),
+    capabilities.put("h", [], 1),
+    blocking.list(JULIET),
+    blocking.add(JULIET, [ROMEO], 10),
+    blocking.remove(JULIET, [ROMEO]),
+    blocking.clear(JULIET),
     audit.add({ at: AT, event: "", account: "", address: "", detail: "" }),
     audit.list(10),
     gateway.putPresentity(presentity(ROMEO)),
@@ -65,6 +93,12 @@ function everyCall({
     gateway.findToken("hash-of-t1"),
     gateway.listTokens(),
     gateway.revokeToken("t1"),
+    uploads.reserve(slot("a"), AT, { bytes: 1_000, files: 10, oldestGo: true }),
+    uploads.get("a"),
+    uploads.begin("a", AT, AT),
+    uploads.complete("a", ""),
+    uploads.expired(AT, 10),
+    uploads.remove(["a"]),
     secret("name"),
   ];
 }
