@@ -133,7 +133,7 @@ async function events(stage: Stage): Promise<void> {
   assert.deepEqual(await messagesUntilNow(stranger), []);
   const denied = await stranger.ask("get", items(TUNE), juliet.bare);
   assert.equal(denied.attrs.type, "error", "a stranger reads a node for contacts");
-  const phone = await stage.online("romeo", { resource: "phone" });
+  const phone = await stage.client("romeo", { resource: "phone" });
   await wants(phone, TUNE);
   assert.deepEqual(idsIn(await phone.until("<message type='headline'/>")), ["1"]);
 }

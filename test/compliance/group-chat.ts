@@ -1,10 +1,9 @@
 // XEP-0479 section 2.3: group chat of the IM suite.
 
 import assert from "node:assert/strict";
-import type { Element } from "ltx";
-import type { ScriptedClient } from "../support/client.ts";
 import { idsIn, items, publishing } from "../support/pep.ts";
 import { admin, bodyOf, configure, join, make, OWNER, say, statuses, USER } from "../support/rooms.ts";
+import { bodies } from "./archives.ts";
 import { wants } from "./interests.ts";
 import { announces, ask, chat, info, refused, type Stage } from "./stage.ts";
 import type { Category } from "./suite.ts";
@@ -83,7 +82,7 @@ async function bookmarkList(stage: Stage): Promise<void> {
 
 async function nativeBookmarks(stage: Stage): Promise<void> {
   const juliet = await stage.online("juliet");
-  const phone = await stage.online("juliet", { resource: "phone" });
+  const phone = await stage.client("juliet", { resource: "phone" });
   const room = await stage.room(juliet);
   await announces(juliet, juliet.bare, `${BOOKMARKS}#compat`);
   await wants(phone, BOOKMARKS);
@@ -103,25 +102,12 @@ async function nativeBookmarks(stage: Stage): Promise<void> {
   assert.deepEqual(idsIn(await ask(phone, "get", items(BOOKMARKS))), [moved]);
 }
 
-/** What the room's archive has. */
-export async function roomArchive(client: ScriptedClient, room: string): Promise<Element[]> {
-  client.send(`<iq type='set' id='archive' to='${room}'><query xmlns='${MAM}'/></iq>`);
-  const found: Element[] = [];
-  for (;;) {
-    const stanza = await client.next("the archive");
-    if (stanza.attrs.id === "archive") return found;
-    const message = stanza.getChild("result", MAM)?.getChild("forwarded")?.getChild("message");
-    if (message != null) found.push(message);
-  }
-}
-
 async function archive(stage: Stage): Promise<void> {
   const { juliet, romeo, room } = await inRoom(stage);
   await announces(juliet, room, MAM);
   for (const body of ["hark", "what light"]) say(juliet, body, room);
   await romeo.until("<message><body>what light</body></message>");
-  const bodies = (await roomArchive(romeo, room)).map(bodyOf).filter((body) => body !== "");
-  assert.deepEqual(bodies, ["hark", "what light"]);
+  assert.deepEqual(await bodies(romeo, "", room), ["hark", "what light"]);
 }
 
 async function selfPing(stage: Stage): Promise<void> {

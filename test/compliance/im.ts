@@ -4,12 +4,13 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import type { Element } from "ltx";
 import { befriend } from "../../server/testing/befriend.ts";
-import { form, query, set } from "../support/archive-client.ts";
+import { form, set } from "../support/archive-client.ts";
 import type { ScriptedClient } from "../support/client.ts";
 import { idsIn, items, publishing } from "../support/pep.ts";
+import { bodies, query } from "./archives.ts";
 import { GROUP_CHAT } from "./group-chat.ts";
 import { STREAM_MANAGEMENT } from "./mobile.ts";
-import { announces, ask, chat, info, refused, type Stage } from "./stage.ts";
+import { announces, ask, chat, info, refused, type Stage, untilAll } from "./stage.ts";
 import type { Category } from "./suite.ts";
 
 const ROSTER = "jabber:iq:roster";
@@ -38,8 +39,11 @@ async function instantMessaging(stage: Stage): Promise<void> {
   await juliet.sync();
   const back = await stage.client("romeo");
   back.send("<presence/>");
-  await back.until(`<message from='${juliet.full}'><body>later</body></message>`);
-  await back.until(`<presence from='${juliet.full}' type='{absent}'/>`);
+  await untilAll(
+    back,
+    `<message from='${juliet.full}'><body>later</body></message>`,
+    `<presence from='${juliet.full}' type='{absent}'/>`,
+  );
   await ask(juliet, "set", `<query xmlns='${ROSTER}'><item jid='${romeo.bare}' subscription='remove'/></query>`);
   await back.until(`<presence from='${juliet.full}' type='unavailable'/>`);
   // Section 8.5.1: a message may be dropped without a word, a request may not.
@@ -171,12 +175,10 @@ async function archive(stage: Stage): Promise<void> {
   juliet.send(chat(`nobody@${stage.domain}`, "elsewhere"));
   await juliet.sync();
   await juliet.sync();
-  const bodies = async (client: ScriptedClient, content: string): Promise<(string | null | undefined)[]> =>
-    (await query(client, content)).results.map(({ inner }) => inner.getChildText("body"));
   assert.deepEqual(await bodies(juliet, form({ with: romeo.bare })), ["one", "two", "three"]);
   assert.deepEqual(await bodies(romeo, form({ with: juliet.bare })), ["one", "two", "three"]);
   const first = await query(juliet, form({ with: romeo.bare }) + set("<max>2</max>"));
-  assert.deepEqual([first.results.length, first.complete], [2, false]);
+  assert.deepEqual([first.found.length, first.complete], [2, false]);
   const after = set(`<max>2</max><after>${first.last}</after>`);
   assert.deepEqual(await bodies(juliet, form({ with: romeo.bare }) + after), ["three"]);
   assert.deepEqual(await bodies(juliet, form({ with: romeo.bare }) + set("<max>1</max><before/>")), ["three"]);
@@ -196,7 +198,10 @@ async function upload(stage: Stage): Promise<void> {
   const urlOf = (name: string): string => String(slot?.getChild(name)?.attrs.url);
   const [put, get] = [urlOf("put"), urlOf("get")];
   assert(put.startsWith("https:") && get.startsWith("https:"), "an address that is not https");
-  const headers = { "content-type": "text/plain", "content-length": "11" };
+  // Section 4: what the service wants to be told goes along.
+  const wanted = slot?.getChild("put")?.getChildren("header") ?? [];
+  const told = Object.fromEntries(wanted.map((header) => [header.attrs.name as string, header.getText()]));
+  const headers = { ...told, "content-type": "text/plain", "content-length": "11" };
   assert.equal((await stage.https(put, { method: "PUT", headers }, "wherefore?!")).status, 201);
   const { status, body } = await stage.https(get);
   assert.deepEqual([status, body], [200, "wherefore?!"]);

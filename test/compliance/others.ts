@@ -4,11 +4,11 @@ import assert from "node:assert/strict";
 import { type Element, parse } from "ltx";
 import { capabilityHash } from "../../server/presence/caps-hash.ts";
 import { befriend } from "../../server/testing/befriend.ts";
-import { query } from "../support/archive-client.ts";
 import type { ScriptedClient } from "../support/client.ts";
 import { configuring, form, idsIn, items, OWNER, PUBSUB, publishing } from "../support/pep.ts";
-import { bodyOf, say } from "../support/rooms.ts";
-import { inRoom, roomArchive } from "./group-chat.ts";
+import { say } from "../support/rooms.ts";
+import { bodies, query } from "./archives.ts";
+import { inRoom } from "./group-chat.ts";
 import { publishAvatar } from "./im.ts";
 import { wants } from "./interests.ts";
 import { announces, ask, chat, info, refused, type Stage } from "./stage.ts";
@@ -160,6 +160,23 @@ async function avatar(stage: Stage): Promise<void> {
   ]);
 }
 
+async function nickname(stage: Stage): Promise<void> {
+  const NICK = "http://jabber.org/protocol/nick";
+  const [juliet, romeo] = await pair(stage);
+  await befriend(juliet, romeo);
+  await wants(romeo, NICK);
+  await ask(juliet, "set", publishing(NICK, `<item id='current'><nick xmlns='${NICK}'>Jule</nick></item>`));
+  assert.match(String(await romeo.until("<message type='headline'/>")), /Jule/);
+}
+
+async function vcard4(stage: Stage): Promise<void> {
+  const [juliet, stranger] = await pair(stage);
+  const vcard = "<vcard xmlns='urn:ietf:params:xml:ns:vcard-4.0'><fn><text>Juliet</text></fn></vcard>";
+  const item = `<item id='current'>${vcard}</item>`;
+  await ask(juliet, "set", publishing("urn:xmpp:vcard4", item, { access_model: "open" }));
+  assert.match(String(await ask(stranger, "get", items("urn:xmpp:vcard4"), juliet.bare)), /<text>Juliet</);
+}
+
 async function contacts(stage: Stage): Promise<void> {
   const juliet = await stage.online("juliet");
   assert.match(String(await info(juliet, stage.domain)), /abuse-addresses"[^>]*><value>mailto:abuse@example\.com</);
@@ -171,9 +188,6 @@ async function publicNode(stage: Stage): Promise<void> {
   await ask(juliet, "set", publishing("urn:public", "<item id='1'><x xmlns='urn:public'/></item>", open));
   assert.deepEqual(idsIn(await ask(stranger, "get", items("urn:public"), juliet.bare)), ["1"]);
 }
-
-const bodies = async (client: ScriptedClient): Promise<string[]> =>
-  (await query(client)).results.map(({ inner }) => bodyOf(inner));
 
 async function hints(stage: Stage): Promise<void> {
   const [juliet, romeo] = await pair(stage);
@@ -193,7 +207,7 @@ async function stanzaIds(stage: Stage): Promise<void> {
   assert.equal(ids.length, 1);
   assert.notEqual(ids[0]?.id, "forged");
   assert.deepEqual(
-    (await query(juliet)).results.map(({ id }) => id),
+    (await query(juliet)).found.map(({ id }) => id),
     [ids[0]?.id],
   );
 }
@@ -251,9 +265,9 @@ async function moderation(stage: Stage): Promise<void> {
   const retract = "<retract xmlns='urn:xmpp:message-retract:1'/>";
   await ask(juliet, "set", `<moderate xmlns='urn:xmpp:message-moderate:1' id='${id}'>${retract}</moderate>`, room);
   await romeo.until(`<message from='${room}'><retract xmlns='urn:xmpp:message-retract:1' id='${id}'/></message>`);
-  const [stone] = await roomArchive(romeo, room);
-  assert(stone?.getChild("retracted", "urn:xmpp:message-retract:1"), "no tombstone");
-  assert(!(await roomArchive(romeo, room)).map(bodyOf).includes("free potions"));
+  const [stone] = (await query(romeo, "", room)).found;
+  assert(stone?.message.getChild("retracted", "urn:xmpp:message-retract:1"), "no tombstone");
+  assert(!(await bodies(romeo, "", room)).includes("free potions"));
 }
 
 async function roomPicture(stage: Stage): Promise<void> {
@@ -348,7 +362,7 @@ export const OTHERS: readonly Other[] = [
     title: "In-Band Registration",
     parts: [
       { shows: "own account: password changed, account removed", scene: ownAccount },
-      { notOffered: "registration of new accounts by anybody, which XEP-0479 wants off by default" },
+      { notOffered: "registration of new accounts by anybody; XEP-0479 notes it for public networks, off by default" },
     ],
   },
   one("XEP-0084", "User Avatar", "a contact is told, and fetches it", avatar),
@@ -369,6 +383,7 @@ export const OTHERS: readonly Other[] = [
     "two messages to who is away come in order, with their time",
     offline,
   ),
+  one("XEP-0172", "User Nickname", "a contact is told of it", nickname),
   one("XEP-0199", "Ping", "asked", async (stage) => {
     const juliet = await stage.online("juliet");
     for (const to of [undefined, stage.domain, juliet.bare])
@@ -381,6 +396,7 @@ export const OTHERS: readonly Other[] = [
     "made public by publish options, read by a stranger",
     publicNode,
   ),
+  one("XEP-0292", "vCard4", "published, and read by a stranger", vcard4),
   one("XEP-0334", "Message Processing Hints", "what is not to be stored is delivered, and not archived", hints),
   one("XEP-0359", "Stanza IDs", "the archive's own, not a forged one", stanzaIds),
   {

@@ -1,5 +1,6 @@
 // Plays the scenes against a server, one after the other.
 
+import { randomBytes } from "node:crypto";
 import { CALLS } from "./calls.ts";
 import { CORE } from "./core.ts";
 import { IM } from "./im.ts";
@@ -19,7 +20,7 @@ export const CATEGORIES: Readonly<Record<string, Category>> = {
 
 export type Outcome =
   | { readonly kind: "pass" }
-  /** The first line of the first error. */
+  /** The first error, in one line. */
   | { readonly kind: "fail"; readonly error: string }
   | { readonly kind: "not offered" }
   /** The row is for clients, or the target was not set up for it. */
@@ -69,16 +70,17 @@ function tasks(): Task[] {
  */
 export async function run(target: Target, tell: (result: Result) => void, only?: string): Promise<Result[]> {
   const results: Result[] = [];
+  const tag = randomBytes(3).toString("hex"); // what an earlier run made may be there still
   for (const [index, task] of tasks().entries()) {
     if (only !== undefined && task.document !== only) continue;
-    const result = await play(target, task, index);
+    const result = await play(target, task, `${index}-${tag}`);
     tell(result);
     results.push(result);
   }
   return results;
 }
 
-async function play(target: Target, { part, ...about }: Task, index: number): Promise<Result> {
+async function play(target: Target, { part, ...about }: Task, name: string): Promise<Result> {
   if (part === undefined) {
     const forClients = about.row !== undefined && isForClients(about.row);
     const outcome: Outcome = forClients ? { kind: "not applicable" } : { kind: "fail", error: "nothing here tries it" };
@@ -92,13 +94,13 @@ async function play(target: Target, { part, ...about }: Task, index: number): Pr
   if (missing !== undefined) {
     return { ...about, what: `not tried: no ${missing}`, outcome: { kind: "not applicable" } };
   }
-  const stage = new Stage(target, `${index}`);
+  const stage = new Stage(target, name);
   try {
     await part.scene(stage);
     return { ...about, what: part.shows, outcome: { kind: "pass" } };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    return { ...about, what: part.shows, outcome: { kind: "fail", error: firstLine(message) } };
+    return { ...about, what: part.shows, outcome: { kind: "fail", error: inOneLine(message) } };
   } finally {
     stage.end();
   }
@@ -106,6 +108,6 @@ async function play(target: Target, { part, ...about }: Task, index: number): Pr
 
 const ERROR_LENGTH = 300;
 
-function firstLine(text: string): string {
-  return (text.split("\n").find((line) => line.trim() !== "") ?? "an error without a message").slice(0, ERROR_LENGTH);
+function inOneLine(text: string): string {
+  return text.replaceAll(/\s+/g, " ").slice(0, ERROR_LENGTH);
 }

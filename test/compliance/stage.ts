@@ -10,6 +10,7 @@ import { ScriptedClient } from "../support/client.ts";
 import { ComponentScript } from "../support/component-script.ts";
 import { connectFramed } from "../support/framed-socket.ts";
 import { type HttpsAnswer, httpsGet } from "../support/https.ts";
+import { difference, stanza } from "../support/stanza-match.ts";
 import type { Need } from "./suite.ts";
 
 const PASSWORD = "secret";
@@ -109,9 +110,10 @@ export class Stage {
     return client;
   }
 
-  /** With presence, which is read back. */
+  /** With its roster and presence, which is read back: what RFC 6121 calls interested and available. */
   async online(name: string, login: Login = {}): Promise<ScriptedClient> {
     const client = await this.client(name, login);
+    await ask(client, "get", "<query xmlns='jabber:iq:roster'/>");
     client.send("<presence/>");
     await client.until(`<presence from='${client.full}'/>`);
     return client;
@@ -145,8 +147,10 @@ export class Stage {
   /** A request to an address that the server names, wherever its names lead: the server is on loopback. */
   https(url: string, options: RequestOptions = {}, body?: string): Promise<HttpsAnswer> {
     const there = new URL(url);
+    const { host } = there;
     there.hostname = "127.0.0.1";
-    return httpsGet(there.href, { servername: this.domain, ...options }, body);
+    const headers = { host, ...(options.headers as Record<string, string> | undefined) };
+    return httpsGet(there.href, { servername: this.domain, ...options, headers }, body);
   }
 
   async component(): Promise<ComponentScript> {
@@ -219,6 +223,16 @@ export async function info(client: ScriptedClient, to: string, node?: string): P
 export async function announces(client: ScriptedClient, to: string, ...features: string[]): Promise<void> {
   const vars = (await info(client, to)).getChildren("feature").map(({ attrs }) => attrs.var);
   for (const feature of features) assert(vars.includes(feature), `${to} does not announce ${feature}`);
+}
+
+/** Skips until each of these has come, in any order. */
+export async function untilAll(client: ScriptedClient, ...templates: string[]): Promise<void> {
+  const left = templates.map(stanza);
+  while (left.length > 0) {
+    const came = await client.next(String(left[0]));
+    const index = left.findIndex((template) => difference(template, came) === undefined);
+    if (index >= 0) left.splice(index, 1);
+  }
 }
 
 export function chat(to: string, body: string, inner = ""): string {
