@@ -62,6 +62,8 @@ export class Bookmarks {
       if (node === NS.bookmarks && kind !== "created" && kind !== "configured") this.#copySoon(owner);
     });
     pubsub.keepers.set(NS.bookmarks, {
+      // Dino (0.4) saves no bookmark as long as it is told "item-not-found".
+      emptyAtFirst: true,
       beforeRetrieval: (owner) =>
         this.#turns.run(owner.bareString, () => this.#adopt(owner, !this.#outdated.has(owner.bareString))),
     });

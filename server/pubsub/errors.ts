@@ -33,8 +33,8 @@ export function pubsubError(
 }
 
 /**
- * No such node, or none that the asker may know of: one answer for both. Its legacy code is how profanity (0.10 to 0.18 at
- * least) tells that an account has no list of OMEMO devices yet; without it, it never publishes one.
+ * No such node, or none that the asker may know of: one answer for both. By its legacy code profanity (0.13, and its source
+ * of July 2026) tells that an account has no list of OMEMO devices yet; without it, it never publishes one.
  * Source: XEP-0060 section 6.5.9.11; XEP-0086.
  */
 export function notFound(): StanzaError {

@@ -58,6 +58,8 @@ export type Published = Done & { readonly id: string; readonly created: boolean 
 export type NodeKeeper = {
   /** Before items are retrieved; an error is the answer then. */
   beforeRetrieval?(owner: Jid): Promise<StanzaError | undefined>;
+  /** The owner is shown an empty node where there is none yet. */
+  readonly emptyAtFirst?: true;
   /** In place of the publication, which it makes itself. */
   publish?(publication: Publication): Promise<Published | StanzaError>;
 };

@@ -52,14 +52,13 @@ export function denied(denial: Denial): StanzaError {
 export async function retrieveItems(pubsub: Pubsub, request: IqRequest, element: Element): Promise<IqReply> {
   const name = attr(element, "node");
   if (name === undefined) return pubsubError("bad-request", "nodeid-required");
-  if (request.from.bareString === request.to.bareString) {
-    const refused = await pubsub.keepers.get(name)?.beforeRetrieval?.(request.to);
-    if (refused !== undefined) return refused;
-  }
-  const open = await openNode(pubsub, request.to, name, request.from);
-  if ("kind" in open) return open;
-  if (!open.config.persistItems) return answerWith(open, []);
+  const keeper = request.from.bareString === request.to.bareString ? pubsub.keepers.get(name) : undefined;
+  const refused = await keeper?.beforeRetrieval?.(request.to);
+  if (refused !== undefined) return refused;
   const ids = childrenOf(element, "item", NS.pubsub).map((item) => attr(item, "id") ?? "");
+  const open = await openNode(pubsub, request.to, name, request.from);
+  if ("kind" in open) return keeper?.emptyAtFirst && ids.length === 0 ? nothing(name) : open;
+  if (!open.config.persistItems) return nothing(name);
   if (ids.length > 0) return byId(pubsub, open, ids);
   const newest = attr(element, "max_items");
   if (newest !== undefined && !/^\d{1,9}$/.test(newest)) return stanzaError("bad-request", "max_items is no number");
@@ -124,6 +123,12 @@ async function page(pubsub: Pubsub, open: OpenNode, newest: number | undefined, 
 
 function optional(key: "afterId" | "beforeId", id: string | undefined): { afterId?: string; beforeId?: string } {
   return id === undefined ? {} : { [key]: id };
+}
+
+function nothing(node: string): IqReply {
+  const reply = new Element("pubsub", { xmlns: NS.pubsub });
+  reply.c("items", { node });
+  return result(reply);
 }
 
 function answerWith({ node, config }: OpenNode, items: readonly PubsubItem[], set?: Element): IqReply {

@@ -67,7 +67,10 @@ class Server:
 
     def run(self, *command, text=""):
         command = ["node", self.main, *command, "--config", os.path.join(self.work, "config.json")]
-        return subprocess.run(command, input=text, text=True, check=True, capture_output=True).stdout
+        done = subprocess.run(command, input=text, text=True, capture_output=True)
+        if done.returncode != 0:
+            raise RuntimeError(done.stderr)
+        return done.stdout
 
     def start(self):
         command = ["node", self.main, "serve", "--config", os.path.join(self.work, "config.json")]
@@ -204,7 +207,7 @@ class Profanity(Client):
     async def login(self):
         ctx = self.ctx
         account = f"[rig]\njid={self.jid}\npassword=pw-{self.user}\nresource=profanity\nenabled=true\ntls.policy=force\nmuc.nick={self.user}\n"
-        settings = "[ui]\nsplash=false\n[logging]\nchlog=false\n[omemo]\npolicy=automatic\ntrustmode=blind\n"
+        settings = "[ui]\nsplash=false\n[logging]\nchlog=false\n[omemo]\npolicy=always\ntrustmode=blind\n"
         for folder, name, text in (
             ("home/.config/profanity", "profrc", settings),
             ("home/.local/share/profanity", "accounts", account),
@@ -236,7 +239,9 @@ class Profanity(Client):
         self.screen.type(text)
 
     async def shows(self, text, encrypted=True):
-        await self.screen.see(f"~ {text}" if encrypted else text, PATIENCE_S)
+        # After the time: "~" for what came by OMEMO.
+        line = rf"^[\d:]+ {'~' if encrypted else '-'} \S+: {re.escape(text)}"
+        await self.wait(f'"{text}"', lambda: re.search(line, self.screen.screen(), re.M))
 
 
 class Dino(Client):
@@ -320,10 +325,15 @@ class Dino(Client):
         await self.wait("the invitation", lambda: room in self.log())
         await self.uri(f"xmpp:{room}?join")
         await xvfb.shot(self.ctx, "dino-join.png")
-        await self.keys("Return")
-        await self.wait("the room", lambda: re.search(rf"from='{re.escape(room)}/[^\n]*\n(?:(?!XMPP).*\n)*?.*code='110'", self.log()))
+        await xvfb.xdo(self.ctx, "mousemove", "810", "320", "click", "1")  # its button "Join"
+        number = "SELECT conversation.id FROM conversation JOIN jid ON jid.id = jid_id WHERE bare_jid = ?"
+        await self.wait("the room", lambda: self.rows(number, room))
+        bookmark = r"publish \{[^\n]*node='urn:xmpp:bookmarks:1'"
+        await self.wait("its bookmark of the room", lambda: re.search(bookmark, self.log()))
+        await asyncio.sleep(1)
         await self.restarted(room, "groupchat")
-        self.room = room
+        await self.action("open-conversation", str(self.rows(number, room)[0][0]))
+        await asyncio.sleep(2)
 
     async def say(self, jid, text):
         await xvfb.xdo(self.ctx, "type", "--delay", "15", text)
@@ -333,3 +343,27 @@ class Dino(Client):
         how = 2 if encrypted else 0
         query = "SELECT 1 FROM message WHERE body = ? AND encryption = ?"
         await self.wait(f'"{text}"', lambda: self.rows(query, text, how))
+
+
+async def encrypted_chat(gajim, other, mine, theirs):
+    """Each shows what the other wrote."""
+    gajim.encrypts(other.jid)
+    await gajim.ask("keys?", cmd="keys?", jid=other.jid)
+    await gajim.say(other.jid, mine)
+    await other.shows(mine)
+    await other.say(gajim.jid, theirs)
+    await gajim.shows(theirs)
+
+
+async def private_room(gajim, other, room, mine, theirs):
+    """A room that only members enter and where everybody sees who is who: without either, no client offers OMEMO there."""
+    gajim.tell(cmd="create", room=room, name="Balcony")
+    await gajim.ask("private?", cmd="private?", room=room)
+    gajim.encrypts(room)
+    gajim.tell(cmd="invite", room=room, guest=other.jid)
+    await other.enter(room)
+    await gajim.ask("occupants?", cmd="occupants?", room=room, count=2)
+    await gajim.say(room, mine)
+    await other.shows(mine)
+    await other.say(room, theirs)
+    await gajim.shows(theirs)

@@ -99,6 +99,22 @@ async function shown(client: ScriptedClient): Promise<Record<string, (string | n
 const everywhere = (...rows: (string | null | undefined)[][]) => ({ native: rows, private: rows, node: rows });
 
 describe("XEP-0402 section 6: discovery", () => {
+  it("3.3: before the first bookmark there is an empty list for the owner, and nothing for others (XEP-0060 6.5.9.11)", async () => {
+    const { server, client } = await juliet();
+    const romeo = await server.online("romeo", { resource: "orchard" });
+    await befriend(client, romeo);
+    const answer = await done(client, "get", items(NATIVE));
+    expect(answer.getChild("pubsub")?.getChild("items")?.attrs.node).toBe(NATIVE);
+    expect(idsIn(answer)).toEqual([]);
+    for (const [asker, payload] of [
+      [romeo, items(NATIVE)],
+      [client, items("no-such-node")],
+    ] as const) {
+      const refused = await asker.ask("get", payload, client.bare);
+      expect(refused.getChild("error")?.getChild("item-not-found")).toBeDefined();
+    }
+  });
+
   it("the account, and not the server, announces what it unifies, and what clients need besides", async () => {
     const { client } = await juliet();
     const info = async (to: string) => (await client.ask("get", `<query xmlns='${INFO}'/>`, to)).toString();
@@ -172,7 +188,10 @@ describe("XEP-0402 section 5.3: what is written in one dialect is read in all", 
   it("an account without bookmarks has none in any dialect, and no nodes come of looking", async () => {
     const { client } = await juliet();
     expect(await shown(client)).toEqual(everywhere());
-    for (const node of [NATIVE, LIST]) expect((await client.ask("get", items(node))).attrs.type).toBe("error");
+    for (const node of [NATIVE, LIST]) {
+      const form = await client.ask("get", `<pubsub xmlns='${OWNER}'><configure node='${node}'/></pubsub>`);
+      expect(form.getChild("error")?.getChild("item-not-found")).toBeDefined();
+    }
   });
 
   it("a list in a node that a crash left behind the items is right when it is looked at", async () => {
