@@ -42,7 +42,6 @@ export class Presence {
     }
     const initial = !session.available;
     const couldReceive = session.available && session.priority >= 0;
-    session.arriving = undefined;
     const prioritized = withoutOddPriority(said);
     const priority = presencePriority(prioritized);
     // All in one turn: what changes before it is seen here, and what changes after it is sent to an available resource.
@@ -51,6 +50,7 @@ export class Presence {
       const stanza = this.#photos.mark(prioritized, owner);
       session.presence = stanza;
       session.priority = priority;
+      session.arriving = undefined; // not before: of what was counted as handled, one or the other must be on disk
       if (initial) this.#greet(session, roster);
       this.#broadcast(session, stanza, roster);
       if (initial) this.#deliverRequests(session, roster);

@@ -1,7 +1,9 @@
 // XEP-0198 1.6.3 section 5: "the sequence values are carried over from the previous session". Balcony carries them over a
 // restart and a kill of the server, too: sessions and what their clients have not acknowledged are on disk.
 
+import type { Element } from "ltx";
 import { describe, expect, it } from "vitest";
+import { createTestServer } from "../../server/testing/index.ts";
 import { balcony } from "../demo/programs.ts";
 import { BuiltServer, TEST_ENV } from "../support/built-server.ts";
 import { ScriptedClient } from "../support/client.ts";
@@ -177,6 +179,41 @@ describe("a restart that was announced", () => {
     back.send(`<resume xmlns='${SM}' previd='${previd}' h='0'/>`);
     const failed = await back.expect(`<failed xmlns='${SM}'><item-not-found xmlns='${STANZAS}'/></failed>`);
     expect(failed.attrs.h).toBeUndefined();
+  });
+});
+
+describe.skipIf(overWebSocket())("a kill of the server in this process", () => {
+  it("presence that was counted while messages waited for room is not forgotten, however often it is interrupted", async () => {
+    const server = await createTestServer({ streamManagement: { queueStanzas: 100 } }, { onDisk: true });
+    cleanUp(() => server.stop({ cut: true }));
+    await server.addUser("romeo");
+    const juliet = await server.client("juliet");
+    for (let n = 0; n < 250; n++) juliet.send(chat("romeo@example.com", `${n}`));
+    await juliet.sync();
+    let romeo = await server.client("romeo");
+    const previd = (await romeo.enable()).attrs.id as string;
+    romeo.send("<presence/>");
+    await romeo.until("<message id='24'/>"); // the rest waits until these are acknowledged
+    romeo.cut();
+    await romeo.ended();
+    for (let turn = 0; turn < 3; turn++) await juliet.sync();
+    server.clock.advance(10_000); // what the lost client asked for last has had its time
+    await juliet.sync();
+    for (let round = 0; round < 2; round++) {
+      const { client } = await resumed(server, "romeo", previd, romeo);
+      await client.sync(); // the presence goes on beside this
+      await server.kill();
+      await server.start();
+      romeo = client;
+    }
+    const { client: back } = await resumed(server, "romeo", previd, romeo);
+    const echo = ({ name, attrs }: Element): boolean => name === "presence" && attrs.from === back.full;
+    do back.ack();
+    while (!(await back.untilNow()).some(echo)); // RFC 6121 section 4.2.2: the user's own resources get it, too
+    const nurse = await server.client("nurse");
+    nurse.send(chat("romeo@example.com", "live"));
+    const live = await back.until("<message id='live'/>");
+    expect(live.getChild("delay", "urn:xmpp:delay")).toBeUndefined();
   });
 });
 
