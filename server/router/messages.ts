@@ -175,16 +175,14 @@ export class Messages {
     if (known.recipientKeeps && known.exists) this.#keep(mail, to.bareString, from);
     const text = targets.length === 0 ? "" : serialize(mail.stanza);
     for (const target of targets) mail.add(target, text, mail.stanza, true);
-    // What waits in the offline store is safe there: a copy of it that is not acknowledged need go nowhere else. And a device
-    // that has yet to send presence gets it from there: with a copy besides it would have the message twice.
+    // What waits in the offline store is safe there: a copy of it that is not acknowledged need go nowhere else. Every device
+    // that asked for copies gets one all the same (XEP-0280 section 7): another one may be the first to take what waits.
     const wanted = !storing;
-    const waiting = storing ? [...this.#core.sessions.of(to.bareString)].filter(({ available }) => !available) : [];
-    const recipients = [...targets, ...waiting];
     if (same) {
       // What somebody writes to themselves is kept once, and copied once.
-      this.#addCopies("sent", mail.stanza, from, { mail, sender: session, recipients, wanted });
+      this.#addCopies("sent", mail.stanza, from, { mail, sender: session, recipients: targets, wanted });
     } else {
-      this.#addCopies("received", mail.stanza, to, { mail, recipients, wanted });
+      this.#addCopies("received", mail.stanza, to, { mail, recipients: targets, wanted });
       if (isLocalUser(this.#core, from)) this.#addSender(mail, from, to, known.senderKeeps, session, targets);
     }
     if (storing) mail.stored = this.#offline.store(to.bareString, mail.stanza, mail.at);
