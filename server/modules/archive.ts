@@ -49,9 +49,7 @@ async function answerQuery(core: Core, { payload, from, to, session }: IqRequest
   const request = readQuery(payload);
   if ("kind" in request) return request;
   if (session === undefined) return stanzaError("not-allowed", "results go to a client that is connected");
-  // Who asks for page after page and does not read them waits here, and the stanzas behind the query with it. Not in the
-  // call that reads the query: a TLS socket that is written to may hand on what it has read, in the middle of that.
-  await Promise.resolve();
+  // Who asks for page after page and does not read them waits here, and the stanzas behind the query with it.
   await session.drained();
   const asker = { from: to.bareString, to: from.toString(), queryid: request.queryid };
   const page = await readPage(core.store.archive, to.bareString, {

@@ -179,7 +179,6 @@ export class RoomRequests {
     if (payload.name === "metadata") return result(await roomMetadata(store.archive, room.address.toString()));
     if (get) return result(new Stanza("query", { xmlns: NS.archive }).cnode(archiveForm()).up());
     const session = isLocalUser(this.#core, from) ? this.#core.sessions.get(from) : undefined;
-    await Promise.resolve(); // as modules/archive.ts does, and for its reasons
     await session?.drained();
     const asker = { jid: from, characters: limits.outboxBytes * OUTBOX_SHARE };
     const page = await answerRoomQuery(store.archive, room, payload, asker);

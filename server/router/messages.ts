@@ -90,7 +90,7 @@ export class Messages {
     session: Session | undefined,
     handle: (accepted: () => void) => RouteResult,
   ): RouteResult {
-    const keeps = isLocalUser(this.#core, from) ? this.#keeps(stanza, from.bareString, to) : false;
+    const keeps = isLocalUser(this.#core, from) && isArchivable(stanza) && this.#keeps(from.bareString, to);
     const go = (senderKeeps: boolean): RouteResult => {
       let mail: Mail | undefined;
       let written: Promise<unknown> | undefined;
@@ -134,8 +134,8 @@ export class Messages {
     const online = this.#core.sessions.has(to.bareString);
     const storing = !online || this.#decide(stanza, to).kind === "store";
     if (!archivable && !(storing && Offline.isStorable(stanza))) return NOTHING_KNOWN;
-    const senderKeeps = isLocalUser(this.#core, from) && this.#keeps(stanza, from.bareString, to);
-    const recipientKeeps = this.#keeps(stanza, to.bareString, from);
+    const senderKeeps = archivable && isLocalUser(this.#core, from) && this.#keeps(from.bareString, to);
+    const recipientKeeps = archivable && this.#keeps(to.bareString, from);
     const exists = online || this.#core.accountExists(to.localpart as string);
     if (typeof senderKeeps === "boolean" && typeof recipientKeeps === "boolean" && typeof exists === "boolean") {
       return { senderKeeps, recipientKeeps, exists };
@@ -147,8 +147,9 @@ export class Messages {
     }));
   }
 
-  #keeps(stanza: Element, owner: string, contact: Jid): boolean | Promise<boolean> {
-    return this.#archive !== undefined && isArchivable(stanza) && this.#archive.keeps(owner, contact);
+  /** Whether the owner keeps what is archivable. */
+  #keeps(owner: string, contact: Jid): boolean | Promise<boolean> {
+    return this.#archive?.keeps(owner, contact) ?? false;
   }
 
   // ---- one turn
@@ -172,7 +173,7 @@ export class Messages {
     }
     const mail = this.#mail(withoutForgedIds(stanza, to.bareString), this.#core.clock.now());
     const same = from.bareString === to.bareString;
-    if (known.recipientKeeps && known.exists) this.#keep(mail, to.bareString, from);
+    if (known.recipientKeeps && known.exists) mail.stanza = this.#keep(mail, mail.stanza, to.bareString, from);
     const text = targets.length === 0 ? "" : serialize(mail.stanza);
     for (const target of targets) mail.add(target, text, mail.stanza, true);
     // What waits in the offline store is safe there: a copy of it that is not acknowledged need go nowhere else. Every device
@@ -225,10 +226,11 @@ export class Messages {
     return written.length === 1 ? written[0] : Promise.all(written);
   }
 
-  #keep(mail: Mail, owner: string, contact: Jid): void {
+  /** Puts a message into its owner's archive. Returns it as the owner's devices see it, with its id there. */
+  #keep(mail: Mail, message: Element, owner: string, contact: Jid): Element {
     const id = newStanzaId();
-    mail.stanza = withStanzaId(mail.stanza, owner, id);
-    mail.rows.push((this.#archive as Archive).entry(owner, contact, mail.stanza, id, mail.at));
+    mail.rows.push((this.#archive as Archive).entry(owner, contact, message, id, mail.at));
+    return withStanzaId(message, owner, id);
   }
 
   // The sender's side: the archive, and the copies for the sender's other devices.
@@ -240,12 +242,9 @@ export class Messages {
     sender: Session | undefined,
     recipients: readonly Session[],
   ): void {
-    let copy = withoutForgedIds(mail.original, from.bareString);
-    if (keeps) {
-      const id = newStanzaId();
-      copy = withStanzaId(copy, from.bareString, id);
-      mail.rows.push((this.#archive as Archive).entry(from.bareString, to, copy, id, mail.at));
-    }
+    const { original } = mail;
+    const owner = from.bareString;
+    const copy = keeps ? this.#keep(mail, original, owner, to) : withoutForgedIds(original, owner);
     this.#addCopies("sent", copy, from, { mail, sender, recipients });
   }
 

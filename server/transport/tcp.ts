@@ -110,8 +110,7 @@ export class TcpTransport implements Transport {
   }
 
   async drained(): Promise<void> {
-    // Not within the caller's stanza: a TLS socket that is written to may hand on what it has read, there and then.
-    await Promise.resolve();
+    await Promise.resolve(); // nothing is written within the call
     if (this.#closed || this.#ending) return;
     this.flush();
     // Writes are done in order, and each is told of, at the latest when the socket is destroyed.

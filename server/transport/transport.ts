@@ -33,7 +33,10 @@ export interface Transport {
   messageBytes: number;
   /** Queues text, of WebSocket as one message; what one turn of the event loop sends leaves in one write. */
   send(text: string): void;
-  /** Resolves when the peer's window has taken what was sent so far, or the connection is gone. */
+  /**
+   * Resolves when the peer's window has taken what was sent so far, or the connection is gone. Within the call nothing is
+   * written: a TLS socket that is written to may hand on what it has read, in the middle of the caller's stanza.
+   */
   drained(): Promise<void>;
   /** Flow control towards the peer: stop or go on reading. */
   pause(): void;

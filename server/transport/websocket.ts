@@ -111,10 +111,11 @@ export class WebSocketTransport implements Transport {
     this.#socket.uncork();
   }
 
-  drained(): Promise<void> {
-    if (this.#closed || this.#ending || this.#taken === this.#sent) return Promise.resolve();
+  async drained(): Promise<void> {
+    await Promise.resolve(); // nothing is written within the call
+    if (this.#closed || this.#ending || this.#taken === this.#sent) return;
     this.flush();
-    return new Promise((resolve) => this.#waiting.push({ upTo: this.#sent, resolve }));
+    await new Promise<void>((resolve) => this.#waiting.push({ upTo: this.#sent, resolve }));
   }
 
   #tellWaiting(): void {
