@@ -1,6 +1,7 @@
 // Which messages an account's archive keeps: XEP-0313 1.1.3 sections 3 and 6.1.1, with the hints of XEP-0334 1.0.0.
 
 import type { Element } from "ltx";
+import { ENCRYPTED } from "../encrypted.ts";
 import { NS } from "../namespaces.ts";
 import { child, elements, messageType, namespaceOf } from "../stanza.ts";
 
@@ -18,13 +19,7 @@ const CONTENT: ReadonlyMap<string, readonly string[]> = new Map([
   // without the content that it stands beside.
   [NS.receipts, ["received"]],
   [NS.chatMarkers, ["received", "displayed", "acknowledged"]],
-  // End-to-end encryption without a body; of the first, whatever the method is that it names.
-  [NS.encryption, ["encryption"]],
-  [NS.omemo, ["encrypted"]],
-  [NS.oldOmemo, ["encrypted"]],
-  [NS.openpgp, ["openpgp"]],
-  [NS.pgp, ["x"]],
-  [NS.e2e, ["e2e"]],
+  ...ENCRYPTED, // without a body
   // Changes to messages in the archive. XEP-0424 section 5: a retraction must be stored.
   [NS.correction, ["replace"]],
   [NS.retraction, ["retract"]],

@@ -9,8 +9,8 @@ import { Jid } from "../jid.ts";
 import type { Logger } from "../log.ts";
 import { NS } from "../namespaces.ts";
 import { attr, namespaceOf, textOf } from "../stanza.ts";
-import { ByteRate } from "../stream/byte-rate.ts";
 import { Inbox } from "../stream/inbox.ts";
+import { Intake } from "../stream/intake.ts";
 import type { Transport } from "../transport/transport.ts";
 import { type StreamHeader, type XmlLimits, XmlStreamParser } from "../xml/parser.ts";
 import { serialize, withAttrs } from "../xml/serialize.ts";
@@ -31,9 +31,6 @@ export type ComponentStreamOwner = {
 
 type State = "header" | "handshake" | "open" | "closing" | "closed";
 
-/** Why nothing is read for now. */
-type Hold = "inbox" | "rate";
-
 /** The end of the stream, which waits for its turn among the elements. */
 const ENDED = new Element("ended");
 
@@ -46,15 +43,13 @@ export class ComponentStream {
   readonly #owner: ComponentStreamOwner;
   readonly #inbox: Inbox;
   readonly #parser: XmlStreamParser;
-  readonly #rate: ByteRate;
-  readonly #holds = new Set<Hold>();
+  readonly #intake: Intake;
   /** RFC 6120 section 4.7.3: unpredictable; here the handshake depends on it. */
   readonly #id = randomBytes(16).toString("hex");
   #state: State = "header";
   #headerSent = false;
   #domain = "";
   #deadline: Timer | undefined;
-  #rateTimer: Timer | undefined;
   /** What ends the stream when the elements before it are done. */
   #lastError: StreamError | undefined;
 
@@ -66,11 +61,11 @@ export class ComponentStream {
       {
         handle: (element) => this.#handle(element),
         failed: (error) => this.#failed(error),
-        congested: (on) => (on ? this.#hold("inbox") : this.#release("inbox")),
+        congested: (on) => (on ? this.#intake.hold("inbox") : this.#intake.release("inbox")),
       },
       limits.inboxStanzas,
     );
-    this.#rate = new ByteRate(limits, clock);
+    this.#intake = new Intake(transport, limits, clock);
     this.#parser = new XmlStreamParser(
       xmlLimits(limits, "stanzaBytesBeforeLogin"),
       {
@@ -140,7 +135,7 @@ export class ComponentStream {
     this.#parser.stop();
     this.#inbox.close();
     this.#deadline?.cancel();
-    this.#rateTimer?.cancel();
+    this.#intake.stop();
   }
 
   #onGone(): void {
@@ -154,11 +149,7 @@ export class ComponentStream {
 
   #read(chunk: Buffer): void {
     if (this.#state === "closing" || this.#state === "closed") return;
-    const pauseMs = this.#rate.take(chunk.length);
-    if (pauseMs > 0) {
-      this.#hold("rate");
-      this.#rateTimer = this.#owner.clock.after(pauseMs, () => this.#release("rate"));
-    }
+    this.#intake.count(chunk.length);
     try {
       this.#parser.write(chunk);
     } catch (error) {
@@ -173,15 +164,6 @@ export class ComponentStream {
     this.#lastError ??= error;
     if (this.open) this.#inbox.push(ENDED);
     else this.close(error);
-  }
-
-  #hold(why: Hold): void {
-    this.#holds.add(why);
-    this.#transport.pause();
-  }
-
-  #release(why: Hold): void {
-    if (this.#holds.delete(why) && this.#holds.size === 0) this.#transport.resume();
   }
 
   #failed(error: unknown): void {

@@ -3,6 +3,7 @@
 import { Element, parse } from "ltx";
 import type { PushService } from "../../storage/store.ts";
 import type { Config } from "../config.ts";
+import { ENCRYPTED } from "../encrypted.ts";
 import { NS } from "../namespaces.ts";
 import { importance } from "../session/client-state.ts";
 import { attr, child, elements, messageType, namespaceOf, textOf } from "../stanza.ts";
@@ -20,12 +21,7 @@ const MAX_BODY_CHARACTERS = 1_000;
 
 /** Content without which a message is not worth waking a phone, besides a body: calls, invitations, what is encrypted. */
 const SHOWN: ReadonlyMap<string, readonly string[]> = new Map([
-  [NS.encryption, ["encryption"]],
-  [NS.omemo, ["encrypted"]],
-  [NS.oldOmemo, ["encrypted"]],
-  [NS.openpgp, ["openpgp"]],
-  [NS.pgp, ["x"]],
-  [NS.e2e, ["e2e"]],
+  ...ENCRYPTED,
   [NS.jingleMessage, ["propose", "retract"]],
   [NS.conference, ["x"]],
   [NS.fileSharing, ["file-sharing"]],
@@ -46,8 +42,6 @@ function isShown(element: Element): boolean {
   if (ns === NS.mucUser) return child(element, "invite", NS.mucUser) !== undefined;
   return SHOWN.get(ns)?.includes(element.name) ?? false;
 }
-
-const ENCRYPTED: ReadonlySet<string> = new Set([NS.encryption, NS.omemo, NS.oldOmemo, NS.openpgp, NS.pgp, NS.e2e]);
 
 /** A notice of so many messages, of which this is the last. */
 export function noticeOf(message: Element, messages: number): Notice {

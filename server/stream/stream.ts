@@ -17,10 +17,10 @@ import type { Transport } from "../transport/transport.ts";
 import type { StreamHeader } from "../xml/parser.ts";
 import { serialize } from "../xml/serialize.ts";
 import { Authentication } from "./authentication.ts";
-import { ByteRate } from "./byte-rate.ts";
 import { boundFeatures, featuresElement, limitsFeature, saslFeatures, tlsFeatures } from "./features.ts";
 import { type Framing, type StreamReader, tcpFraming } from "./framing.ts";
 import { Inbox } from "./inbox.ts";
+import { Intake } from "./intake.ts";
 
 /** How a session's stream ended: by the client's closing it, by the loss of the connection, or with an error. */
 export type SessionEnd = "closed" | "broken" | StreamError;
@@ -67,9 +67,6 @@ export type Attach = (session: StreamSession) => boolean;
 
 type State = "header" | "features" | "closing" | "closed";
 
-/** Why nothing is read for now: a step of the negotiation, too many stanzas waiting, or more bytes than the limit allows. */
-type Hold = "step" | "inbox" | "rate";
-
 /** A message, and how much the transport was given up to its end. */
 type Kept = { readonly message: Element; readonly upTo: number };
 
@@ -113,9 +110,7 @@ export class Stream {
   #clean = false;
   /** What ends the stream when the elements before it are done. */
   #lastError: StreamError | undefined;
-  readonly #holds = new Set<Hold>();
-  readonly #rate: ByteRate;
-  #rateTimer: Timer | undefined;
+  readonly #intake: Intake;
   readonly #kept: Kept[] = [];
   #localpart: string | undefined;
   #session: StreamSession | undefined;
@@ -129,11 +124,11 @@ export class Stream {
       {
         handle: (element) => this.#handle(element),
         failed: (error) => this.#failed(error),
-        congested: (on) => (on ? this.#hold("inbox") : this.#release("inbox")),
+        congested: (on) => (on ? this.#intake.hold("inbox") : this.#intake.release("inbox")),
       },
       owner.limits.inboxStanzas,
     );
-    this.#rate = new ByteRate(owner.limits, owner.clock);
+    this.#intake = new Intake(transport, owner.limits, owner.clock);
     this.#authentication = new Authentication({
       streamId: this.id,
       sasl: owner.sasl,
@@ -262,26 +257,13 @@ export class Stream {
   #read(chunk: Buffer): void {
     this.lastReadAt = this.#owner.clock.now();
     if (this.#state === "closing" || this.#state === "closed") return;
-    const pauseMs = this.#rate.take(chunk.length);
-    if (pauseMs > 0) {
-      this.#hold("rate");
-      this.#rateTimer = this.#owner.clock.after(pauseMs, () => this.#release("rate"));
-    }
+    this.#intake.count(chunk.length);
     try {
       this.#parser.write(chunk);
     } catch (error) {
       if (error instanceof StreamError) this.#onLast(error);
       else this.#failed(error);
     }
-  }
-
-  #hold(why: Hold): void {
-    this.#holds.add(why);
-    this.transport.pause();
-  }
-
-  #release(why: Hold): void {
-    if (this.#holds.delete(why) && this.#holds.size === 0) this.transport.resume();
   }
 
   get #stanzaBytesSetting(): "stanzaBytesBeforeLogin" | "stanzaBytes" {
@@ -330,7 +312,7 @@ export class Stream {
 
   #onGone(): void {
     this.#gone = true;
-    this.#rateTimer?.cancel();
+    this.#intake.stop();
     if (this.#state === "closing") this.#ended();
     else this.#onLast();
   }
@@ -342,7 +324,7 @@ export class Stream {
     }
     this.#inbox.push(element);
     // Before login nobody may fill the inbox: what comes next is read when this step is done.
-    if (this.#session === undefined && this.#inbox.busy) this.#hold("step");
+    if (this.#session === undefined && this.#inbox.busy) this.#intake.hold("step");
   }
 
   #onHeader(header: StreamHeader): void {
@@ -362,7 +344,7 @@ export class Stream {
     this.#sendHeader();
     this.#state = "features";
     this.#inbox.push(OPENED); // features may have to wait for the store; what follows waits for them
-    if (this.#inbox.busy) this.#hold("step");
+    if (this.#inbox.busy) this.#intake.hold("step");
   }
 
   // RFC 6120 sections 4.9.3.9 and 6.4.6: who says in its header to be somebody must log in as the same.
@@ -387,7 +369,7 @@ export class Stream {
     if (element.name === "error" && namespaceOf(element) === NS.stream) return this.close();
     if (this.#session !== undefined) return this.#session.receive(element);
     const step = this.#negotiate(element);
-    if (step instanceof Promise) return step.finally(() => this.#release("step"));
+    if (step instanceof Promise) return step.finally(() => this.#intake.release("step"));
     return undefined;
   }
 
