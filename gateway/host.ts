@@ -24,7 +24,7 @@ export type GatewayHost = {
   readonly store: GatewayStore;
   /** The one way into the server, as for any stanza. */
   route(stanza: Element, from: Jid): StanzaError | undefined | Promise<StanzaError | undefined>;
-  accountExists(localpart: string): Promise<boolean>;
+  accountExists(localpart: string): boolean | Promise<boolean>;
   /** Whether a message to a local user would now be delivered to a resource, or stored for one. */
   takesMessages(user: Jid, source: Jid): Promise<boolean>;
   /**

@@ -94,6 +94,7 @@ export class ClientToServer {
     this.#sessionOwner = {
       journal: parts.journal,
       deferred: this.#resumption.queueLimits,
+      inboxStanzas: config.limits.inboxStanzas,
       now: () => parts.core.clock.now(),
       route: (stanza, session) => {
         parts.core.counters.stanzaReceived(stanza.name);
@@ -203,7 +204,7 @@ export class ClientToServer {
     this.#lastAttempt = true;
     for (const again of [...this.#again.values()]) again();
     await Promise.all(this.#settling);
-    await this.#parts.journal.committed().catch(() => {}); // logged there
+    await this.#parts.journal.flush().catch(() => {}); // logged there
   }
 
   #enter(socket: Socket, direct: boolean): void {

@@ -199,7 +199,7 @@ export async function compose(config: Config, parts: ServerParts): Promise<Compo
         domainpart in config.gateway.domains ? gateway.component : components.get(domainpart),
       route: (stanza, from, session) => router.route(stanza, from, session),
     };
-    const journal = new SessionJournal(store.sessions, log);
+    const journal = new SessionJournal(store.sessions, clock, log);
     const offline = new Offline(core, journal);
     const archive = config.archive.enabled ? new Archive(core, config.archive) : undefined;
     const uploads =

@@ -32,6 +32,7 @@ export class Jid {
   readonly resourcepart: string | undefined;
   readonly #bare: string;
   readonly #full: string;
+  #bareJid: Jid | undefined;
 
   private constructor(localpart: string | undefined, domainpart: string, resourcepart: string | undefined) {
     this.localpart = localpart;
@@ -46,6 +47,18 @@ export class Jid {
    * Errors: a refusal that names the bad part. Source: RFC 7622 section 3.
    */
   static parse(text: string): Result<Jid> {
+    const known = recent.get(text);
+    if (known !== undefined) return known;
+    if (!RECENT.test(text)) return Jid.#read(text);
+    const own = Buffer.from(text, "latin1").toString("latin1"); // `text` may be a part of all that its connection sent at once
+    const parsed = Jid.#read(own);
+    if (!parsed.ok) return parsed;
+    if (recent.size >= MAX_RECENT) recent.clear();
+    recent.set(own, parsed);
+    return parsed;
+  }
+
+  static #read(text: string): Result<Jid> {
     const slash = text.indexOf("/");
     const beforeSlash = slash < 0 ? text : text.slice(0, slash);
     const at = beforeSlash.indexOf("@");
@@ -92,7 +105,9 @@ export class Jid {
   }
 
   bare(): Jid {
-    return this.resourcepart === undefined ? this : new Jid(this.localpart, this.domainpart, undefined);
+    if (this.resourcepart === undefined) return this;
+    this.#bareJid ??= new Jid(this.localpart, this.domainpart, undefined);
+    return this.#bareJid;
   }
 
   /** The same bare JID with a resourcepart that is prepared already. */
@@ -108,6 +123,11 @@ export class Jid {
     return this.#full;
   }
 }
+
+// Addresses that were read lately: those of one conversation come again with each of its stanzas.
+const MAX_RECENT = 10_000;
+const RECENT = /^[ -~]{1,200}$/;
+const recent = new Map<string, Result<Jid>>();
 
 function tooLong(text: string): boolean {
   return text.length * 3 > MAX_PART_OCTETS && Buffer.byteLength(text) > MAX_PART_OCTETS;

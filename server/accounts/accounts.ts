@@ -31,6 +31,8 @@ export type AccountSummary = {
   readonly form: "scram" | "bcrypt" | "none";
 };
 
+const EXISTING_KEPT = 10_000;
+
 /**
  * What administration calls takes a localpart as a person wrote it; what the Authenticator's part calls takes a prepared
  * one. Call `stop()` at the end. Source: docs/credentials.md points 1 to 3.
@@ -41,6 +43,8 @@ export class Accounts implements Authenticator {
   readonly #log: Logger;
   readonly #credentials: Credentials;
   #writes: Promise<unknown> = Promise.resolve();
+  /** Some of those that exist: every message to somebody who is away asks. */
+  readonly #existing = new Set<string>();
   #count: { readonly value: number; readonly readAt: EpochMs } | undefined;
 
   constructor(parts: AccountsParts) {
@@ -79,7 +83,9 @@ export class Accounts implements Authenticator {
   /** With its roster and offline messages. Throws AccountError: "invalid-localpart", "not-found". */
   async delete(localpart: string): Promise<void> {
     const name = prepareName(localpart);
+    this.#existing.delete(name);
     const deleted = await this.#write((store) => store.delete(name, `${name}@${this.#parts.domain}`));
+    this.#existing.delete(name); // it was asked for meanwhile
     if (!deleted) throw notFound(name);
   }
 
@@ -119,8 +125,14 @@ export class Accounts implements Authenticator {
 
   // ---- Authenticator
 
-  async exists(localpart: string): Promise<boolean> {
-    return (await this.#parts.store.get(localpart)) !== undefined;
+  exists(localpart: string): boolean | Promise<boolean> {
+    if (this.#existing.has(localpart)) return true;
+    return this.#parts.store.get(localpart).then((account) => {
+      if (account === undefined) return false;
+      if (this.#existing.size >= EXISTING_KEPT) this.#existing.clear();
+      this.#existing.add(localpart);
+      return true;
+    });
   }
 
   /** Source: RFC 4616; docs/credentials.md points 2 and 7. */

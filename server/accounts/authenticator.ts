@@ -21,7 +21,7 @@ export type PlainVerdict = "right" | "wrong" | "busy";
  * account, an unknown localpart should take as long to refuse as a wrong password.
  */
 export interface Authenticator {
-  exists(localpart: string): Promise<boolean>;
+  exists(localpart: string): boolean | Promise<boolean>;
   /** @param password as the client sent it, without SASLprep (see password.ts) */
   verifyPlain(localpart: string, password: string): Promise<PlainVerdict>;
   /** Left out or undefined: no SCRAM keys are kept, and nothing but PLAIN can be offered. */

@@ -85,20 +85,29 @@ export class Hooks {
     if (rewrite !== undefined) this.rewrites.push(rewrite.message);
   }
 
-  /** Calls every listener. One that throws or rejects costs the others nothing. Resolves when all are done. */
+  /** Calls every listener, in order. One that throws or rejects costs the others nothing. Resolves when all are done. */
   notify<Name extends keyof NotifyHooks>(name: Name, ...args: Parameters<NotifyHooks[Name]>): Promise<void> {
-    return this.#notify[name].length === 0 ? DONE : this.#tell(name, args);
+    return this.#tell(name, args, 0);
   }
 
-  async #tell<Name extends keyof NotifyHooks>(name: Name, args: Parameters<NotifyHooks[Name]>): Promise<void> {
+  // Nothing is allocated while listeners answer at once.
+  #tell<Name extends keyof NotifyHooks>(name: Name, args: Parameters<NotifyHooks[Name]>, from: number): Promise<void> {
     const listeners = this.#notify[name] as ((...args: Parameters<NotifyHooks[Name]>) => void | Promise<void>)[];
-    for (const listener of listeners) {
+    for (let index = from; index < listeners.length; index++) {
       try {
-        await listener(...args);
+        const outcome = listeners[index]?.(...args);
+        if (outcome instanceof Promise) {
+          return outcome.catch((err: unknown) => this.#failed(name, err)).then(() => this.#tell(name, args, index + 1));
+        }
       } catch (err) {
-        this.#log.error({ err, hook: name }, "hook-failed");
+        this.#failed(name, err);
       }
     }
+    return DONE;
+  }
+
+  #failed(hook: keyof NotifyHooks, err: unknown): void {
+    this.#log.error({ err, hook }, "hook-failed");
   }
 }
 
@@ -109,8 +118,8 @@ export function judge(
   from: Jid,
   to: Jid,
 ): Verdict | Promise<Verdict> {
-  for (const [index, filter] of filters.entries()) {
-    const verdict = filter(stanza, from, to);
+  for (let index = 0; index < filters.length; index++) {
+    const verdict = filters[index]?.(stanza, from, to) ?? "pass";
     if (verdict instanceof Promise) {
       return verdict.then((said) => (said === "pass" ? judge(filters.slice(index + 1), stanza, from, to) : said));
     }

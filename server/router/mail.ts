@@ -3,7 +3,7 @@
 import type { Element } from "ltx";
 import type { ArchivedMessage } from "../../storage/store.ts";
 import type { EpochMs } from "../clock.ts";
-import type { Parcel, Session } from "../session/session.ts";
+import type { Parcel, Saving, Session } from "../session/session.ts";
 import type { SharedDelivery } from "../session/unacked.ts";
 
 /** One message on its way: what is written of it, and to whom it goes when that is on disk. */
@@ -18,14 +18,19 @@ export class Mail {
   stored: Promise<boolean> | undefined;
   /** Who is to have it: its recipients, and those with copies of what they received. */
   readonly receivers: Session[] = [];
-  /** Sessions that keep it on disk are among those that it goes to. */
+  /** It is written into sessions that it goes to. */
   journaled = false;
+  readonly #saving: Saving;
   readonly #parcels: { readonly parcel: Parcel; readonly wanted: boolean }[] = [];
   readonly #newDelivery: () => string;
   #wanted: SharedDelivery | undefined;
 
-  /** @param newDelivery makes an id for the delivery, unique on disk */
-  constructor(stanza: Element, at: EpochMs, newDelivery: () => string) {
+  /**
+   * @param newDelivery makes an id for the delivery, unique on disk
+   * @param saving "later": nobody is told of it yet that it is safe, and whoever is told so calls SessionJournal.flush
+   */
+  constructor(stanza: Element, at: EpochMs, newDelivery: () => string, saving: Saving) {
+    this.#saving = saving;
     this.original = stanza;
     this.stanza = stanza;
     this.at = at;
@@ -34,10 +39,12 @@ export class Mail {
 
   /** @param wanted the recipient must have it, by this session or by another one */
   add(session: Session, text: string, message: Element, wanted: boolean): void {
-    if (session.management !== undefined) this.journaled = true;
+    const { management } = session;
+    if (management !== undefined && (this.#saving === "now" || management.resumable)) this.journaled = true;
     if (wanted) this.receivers.push(session);
     if (wanted) this.#wanted ??= { id: this.#newDelivery(), holders: [], arrived: false };
-    this.#parcels.push({ parcel: session.hold(text, message, this.at, wanted ? this.#wanted : undefined), wanted });
+    const parcel = session.hold(text, message, this.at, wanted ? this.#wanted : undefined, this.#saving);
+    this.#parcels.push({ parcel, wanted });
   }
 
   /** False: nobody who was to have it was there any more. */

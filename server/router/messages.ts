@@ -15,7 +15,7 @@ import { type StanzaError, stanzaError } from "../errors.ts";
 import { Jid } from "../jid.ts";
 import { Offline } from "../offline/offline.ts";
 import type { SessionJournal } from "../session/journal.ts";
-import type { Session } from "../session/session.ts";
+import type { Saving, Session } from "../session/session.ts";
 import { attr, messageType } from "../stanza.ts";
 import { serialize } from "../xml/serialize.ts";
 import { type CarbonDirection, carbonOf, carbonTargets, isCarbonEligible } from "./carbons.ts";
@@ -95,7 +95,7 @@ export class Messages {
       let mail: Mail | undefined;
       let written: Promise<unknown> | undefined;
       const outcome = handle(() => {
-        mail = this.#mail(stanza, this.#core.clock.now());
+        mail = this.#mail(stanza, this.#core.clock.now(), savingFor(session));
         this.#addSender(mail, from, to, senderKeeps, session, []);
         written = this.#write(mail, session);
         written?.catch(() => {}); // answered below
@@ -123,8 +123,8 @@ export class Messages {
     return keeps instanceof Promise ? keeps.then(go) : go(keeps);
   }
 
-  #mail(stanza: Element, at: EpochMs): Mail {
-    return new Mail(stanza, at, () => `${this.#run}${++this.#deliveries}`);
+  #mail(stanza: Element, at: EpochMs, saving: Saving): Mail {
+    return new Mail(stanza, at, () => `${this.#run}${++this.#deliveries}`, saving);
   }
 
   // ---- what has to be known
@@ -171,7 +171,8 @@ export class Messages {
         return storeFull();
       }
     }
-    const mail = this.#mail(withoutForgedIds(stanza, to.bareString), this.#core.clock.now());
+    const clean = withoutForgedIds(stanza, to.bareString);
+    const mail = this.#mail(clean, this.#core.clock.now(), savingFor(session));
     const same = from.bareString === to.bareString;
     if (known.recipientKeeps && known.exists) mail.stanza = this.#keep(mail, mail.stanza, to.bareString, from);
     const text = targets.length === 0 ? "" : serialize(mail.stanza);
@@ -214,12 +215,14 @@ export class Messages {
     void this.#core.hooks.notify("received", recipientOf(stanza).bare(), stanza, receivers);
   }
 
-  /** Undefined: there is nothing that has to be on disk first. */
+  /** Undefined: it need not wait for anything, neither for the disk nor for what its sender sent before. */
   #write(mail: Mail, session: Session | undefined): Promise<unknown> | undefined {
     const counts = session?.management?.resumable === true;
-    if (!mail.journaled && mail.rows.length === 0 && mail.stored === undefined && !counts) return undefined;
+    const before = session?.unwritten;
+    const writes = mail.journaled || mail.rows.length > 0 || mail.stored !== undefined || counts;
+    if (!writes && before === undefined) return undefined;
     session?.accepted();
-    const written: Promise<unknown>[] = [];
+    const written: Promise<unknown>[] = before === undefined ? [] : [before];
     if (mail.rows.length > 0) written.push(this.#core.store.archive.add(mail.rows));
     if (mail.stored !== undefined) written.push(mail.stored);
     if (mail.journaled || counts) written.push(this.#journal.committed());
@@ -312,7 +315,7 @@ export class Messages {
   }
 
   async #deliverAgain(message: Element, to: Jid): Promise<RouteOutcome> {
-    const mail = this.#mail(message, this.#core.clock.now());
+    const mail = this.#mail(message, this.#core.clock.now(), "now");
     const takers = this.#takers(message, to);
     if (takers.length > 0) {
       const text = serialize(message);
@@ -374,7 +377,7 @@ export class Messages {
   async #resettleOne(account: string, { stanza, at }: AcceptedMessage, storing: () => void): Promise<boolean> {
     const delivery = deliverMessage(messageType(stanza), this.#core.sessions.of(account), { full: false });
     if (delivery.kind === "deliver") {
-      const mail = this.#mail(this.#offline.delayed(stanza, at), at);
+      const mail = this.#mail(this.#offline.delayed(stanza, at), at, "now");
       const text = serialize(mail.stanza);
       for (const target of delivery.to) mail.add(target, text, mail.stanza, true);
       await this.#writeOrFail(mail);
@@ -389,6 +392,12 @@ export class Messages {
   async #writeOrFail(mail: Mail): Promise<void> {
     await Promise.resolve(this.#write(mail, undefined)).catch((error: unknown) => mail.fail(error));
   }
+}
+
+// A client is told that its messages are safe when it asks (XEP-0198 section 4), and one whose session can be resumed with
+// each of them, for the count of them is on disk. Anybody else is told by this call's returning.
+function savingFor(sender: Session | undefined): Saving {
+  return sender === undefined || sender.management?.resumable === true ? "now" : "later";
 }
 
 function storeFull(): StanzaError {

@@ -49,7 +49,7 @@ export type Core = {
   readonly hooks: Hooks;
   readonly requests: Requests;
   /** Whether the localpart has an account here. */
-  accountExists(localpart: string): Promise<boolean>;
+  accountExists(localpart: string): boolean | Promise<boolean>;
   component(domainpart: string): Component | undefined;
   /** Routes a stanza whose `from` is known to be true. Source: RFC 6120 section 10, RFC 6121 section 8. */
   route(stanza: Element, from: Jid, session?: Session): RouteResult;

@@ -2,6 +2,7 @@
 // commit of whatever else was stored in that turn.
 
 import type { SessionChange, SessionStore } from "../../storage/store.ts";
+import type { Clock, Timer } from "../clock.ts";
 import type { Logger } from "../log.ts";
 
 /** A session that is kept on disk. */
@@ -12,6 +13,15 @@ export interface Saved {
   save(): SessionChange;
   /** All of it as it is now, whatever of it is on disk. */
   rewrite(): readonly SessionChange[];
+}
+
+/** What was left for later is written after so long, where nobody asked for it before. */
+const LATER_MS = 250;
+
+/** A session with stanzas that need not be on disk before somebody is told that they are safe. */
+export interface Unsaved {
+  readonly id: string;
+  saveDue(): void;
 }
 
 export class SessionJournal {
@@ -25,9 +35,13 @@ export class SessionJournal {
   /** Of the changes that are being collected. */
   #next: Promise<void> | undefined;
   #last: Promise<void> = Promise.resolve();
+  readonly #clock: Clock;
+  readonly #later = new Map<string, Unsaved>();
+  #timer: Timer | undefined;
 
-  constructor(store: SessionStore, log: Logger) {
+  constructor(store: SessionStore, clock: Clock, log: Logger) {
     this.#store = store;
+    this.#clock = clock;
     this.#log = log;
   }
 
@@ -58,6 +72,29 @@ export class SessionJournal {
     this.#changed.delete(session);
     this.#known.delete(session.id);
     this.#behind.delete(session.id);
+    this.#later.delete(session.id);
+  }
+
+  /**
+   * The session has something that is written when somebody is about to be told that it is safe (`flush`), or soon. Most of
+   * it is acknowledged by then, and is never written.
+   */
+  later(session: Unsaved): void {
+    this.#later.set(session.id, session);
+    this.#timer ??= this.#clock.after(LATER_MS, () => this.#saveLater());
+  }
+
+  #saveLater(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    for (const session of this.#later.values()) session.saveDue();
+    this.#later.clear();
+  }
+
+  /** Resolves when all is on disk, also what was left for later; rejects as `committed` does. */
+  flush(): Promise<void> {
+    if (this.#later.size > 0) this.#saveLater();
+    return this.committed();
   }
 
   /** Resolves when every change so far is on disk; rejects with what the store refused this turn's changes with. */

@@ -69,6 +69,8 @@ export class StreamManagement {
   /** After a restart, until the client is back: what was on disk. */
   #restored: readonly UnackedEntry[] = [];
   #roomWaiters: (() => void)[] = [];
+  /** To be written later, oldest first. */
+  #due: UnackedEntry[] = [];
 
   constructor(options: ManagementOptions, inbound = 0) {
     this.id = options.id;
@@ -94,14 +96,27 @@ export class StreamManagement {
   /** Sends a stanza, as soon as nothing that waits for the disk is before it. A held one waits for `release`. */
   push(stanza: NewEntry): UnackedEntry {
     const entry = this.#queue.push(stanza);
-    if (stanza.journaled) {
-      this.#record({ append: [row(entry)] });
-    }
+    if (entry.saved !== "never") this.#due.push(entry);
+    if (entry.saved === "written") this.saveDue();
+    else if (entry.saved === "later" && this.#due.length === 1) this.#options.journal.later(this);
     if (stanza.delivery !== undefined) stanza.delivery.holders.push({ session: this.id, sequence: entry.sequence });
     if (this.#wire === undefined) return entry;
     if (entry.held || this.#line.length > 0) this.#line.push(entry);
     else this.#transmit(this.#wire, entry);
     return entry;
+  }
+
+  /** Writes, with this turn's changes, what was left for later. */
+  saveDue(): void {
+    const due = this.#due;
+    if (due.length === 0) return;
+    this.#due = [];
+    this.#written(due);
+    this.#record({ append: due.map(row) });
+  }
+
+  #written(entries: readonly UnackedEntry[]): void {
+    for (const entry of entries) entry.saved = "written";
   }
 
   release(entry: UnackedEntry): void {
@@ -117,7 +132,7 @@ export class StreamManagement {
     if (entry.delivery !== undefined) leave(entry.delivery, this.id);
     entry.delivery = undefined;
     this.#queue.replace(entry, filler);
-    this.#options.journal.rewrite(this.id);
+    if (entry.saved === "written") this.#options.journal.rewrite(this.id);
     this.release(entry);
   }
 
@@ -174,14 +189,21 @@ export class StreamManagement {
     if (acknowledged === undefined) throw tooHigh(h, this.#transmitted);
     this.#requestedAt = undefined;
     if (this.#unrequested > this.#queue.length) this.#unrequested = this.#queue.length;
-    let journaled = 0;
+    let written = 0;
     for (const entry of acknowledged) {
-      if (entry.journaled) journaled = entry.sequence;
+      if (entry.saved === "written") written = entry.sequence;
       if (entry.delivery !== undefined) this.#arrived(entry.delivery);
     }
-    if (journaled > 0) this.#record({ ackedUpTo: journaled });
+    if (written > 0) this.#record({ ackedUpTo: written });
+    this.#forgetDue(acknowledged.at(-1)?.sequence ?? 0);
     if (this.#queue.length > 0) this.#options.requests.add(this);
     if (this.#roomWaiters.length > 0 && this.#hasRoom()) this.#wakeRoomWaiters();
+  }
+
+  // What was acknowledged before it was written need not be.
+  #forgetDue(upTo: number): void {
+    const first = this.#due.findIndex(({ sequence }) => sequence > upTo);
+    if (first !== 0) this.#due = first < 0 ? [] : this.#due.slice(first);
   }
 
   // One device has it: on the others' end it need go nowhere else.
@@ -234,25 +256,23 @@ export class StreamManagement {
   }
 
   /**
-   * Answers an `<r/>`. Of a session that can be resumed after a restart the count itself must be on disk before: else the
-   * client would be told of less than it knows already.
+   * Answers an `<r/>`: what came of the stanzas that it covers must be on disk before. Of a session that can be resumed
+   * after a restart so must the count itself: else the client would be told of less than it knows already.
+   * @param unwritten resolves when its messages up to here are on disk; undefined: they are
    */
-  answer(): void {
+  answer(unwritten: Promise<void> | undefined): void {
     const text = `<a xmlns='${NS.sm}' h='${counterAttribute(this.#inbound)}'/>`;
-    if (!this.resumable) {
-      this.#wire?.nonza(text);
-      return;
-    }
     const asked = this.#wire;
     // Refused by the disk: no answer is the true one. The client asks again, or comes back.
     const answer = (): void => (this.#wire === asked ? asked?.nonza(text) : undefined);
-    this.saveInbound().then(answer, () => {});
+    const saved = this.saveInbound();
+    (unwritten === undefined ? saved : Promise.all([saved, unwritten])).then(answer, () => {});
   }
 
-  /** Resolves when the count of what was handled is on disk. */
+  /** Resolves when what came of all that was handled is on disk, with the count of it where the session is resumable. */
   saveInbound(): Promise<void> {
-    if (this.#inboundOnDisk !== this.#inbound) this.#recordInbound();
-    return this.#options.journal.committed();
+    if (this.resumable && this.#inboundOnDisk !== this.#inbound) this.#recordInbound();
+    return this.#options.journal.flush();
   }
 
   // ---- the connection
@@ -325,6 +345,8 @@ export class StreamManagement {
     this.#transmitted = had;
     this.#queue.adopt(left);
     this.#record({ ackedUpTo: Number.MAX_SAFE_INTEGER });
+    this.#due = [];
+    this.#written(left);
     for (const { delivery, sequence } of left) {
       if (delivery === undefined) continue;
       leave(delivery, this.id);
@@ -333,11 +355,12 @@ export class StreamManagement {
     this.#record({ append: left.map(row) });
   }
 
-  /** What the client has not acknowledged, as it is on disk. */
+  /** What the client has not acknowledged, as it is to be on disk: what was left for later is not any more. */
   rows(): readonly UnackedStanza[] {
-    return this.remains()
-      .filter(({ journaled }) => journaled)
-      .map(row);
+    const entries = this.remains().filter(({ saved }) => saved !== "never");
+    this.#due = [];
+    this.#written(entries);
+    return entries.map(row);
   }
 
   #record(change: Omit<SessionChange, "id">): void {

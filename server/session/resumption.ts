@@ -67,7 +67,7 @@ export class Resumption {
   handle(element: Element, session: Session): void {
     const { management } = session;
     if (element.name === "enable") this.#enable(element, session);
-    else if (element.name === "r" && management !== undefined) management.answer();
+    else if (element.name === "r" && management !== undefined) management.answer(session.unwritten);
     else if (element.name === "a" && management !== undefined) acknowledge(element, management);
     else session.sendNonza(managementFailed("unexpected-request"));
   }
@@ -302,5 +302,5 @@ function entryOf({ sequence, xml, at, delivery: id }: UnackedStanza, known: Map<
     delivery = { id, holders: [], arrived: false };
     known.set(id, delivery);
   }
-  return { sequence, text: xml, at, delivery, journaled: true, held: false };
+  return { sequence, text: xml, at, delivery, saved: "written", held: false };
 }

@@ -12,7 +12,7 @@ import { serialize } from "../xml/serialize.ts";
 import { type ClientState, DeferredStanzas, type Importance, importance } from "./client-state.ts";
 import type { SessionJournal } from "./journal.ts";
 import type { StreamManagement } from "./management.ts";
-import type { QueueLimits, SharedDelivery } from "./unacked.ts";
+import type { QueueLimits, SharedDelivery, UnackedEntry } from "./unacked.ts";
 
 /** Where a session's stanzas go: its stream. */
 export interface Outbox {
@@ -25,6 +25,8 @@ export interface Outbox {
   sendNonza(text: string): void;
   drained(): Promise<void>;
   close(error?: StreamError): void;
+  /** Whatever handling a stanza threw. */
+  failed(error: unknown): void;
 }
 
 /** What the session hands on: each stanza, stamped; other elements; and its end. */
@@ -32,6 +34,8 @@ export type SessionOwner = {
   readonly journal: SessionJournal;
   /** What may be kept of presence and chat states for a client that is inactive. */
   readonly deferred: QueueLimits;
+  /** So many messages of one client may be on their way to the disk. */
+  readonly inboxStanzas: number;
   now(): EpochMs;
   route(stanza: Element, session: Session): void | Promise<void>;
   /** A top-level element in a namespace of its own. False: nobody knows it. */
@@ -39,6 +43,9 @@ export type SessionOwner = {
   /** The connection is gone, or the session was closed without one. */
   ended(session: Session, end: SessionEnd): void;
 };
+
+/** When a message for a managed session is on disk: with this turn's commit, or when somebody is told that it is safe. */
+export type Saving = "now" | "later";
 
 /** A message on its way to one client. Nobody sees it before what belongs to it is on disk. */
 export interface Parcel {
@@ -68,6 +75,49 @@ export type SessionState = {
 /** The newest of such a kind is sent when the client wants it. */
 const DEFERRED: Parcel = { release: () => true, cancel() {} };
 
+class Unmanaged implements Parcel {
+  readonly #session: Session;
+  readonly #text: string;
+  readonly #message: Element;
+  readonly #at: EpochMs;
+  readonly #delivery: SharedDelivery | undefined;
+
+  constructor(session: Session, text: string, message: Element, at: EpochMs, delivery: SharedDelivery | undefined) {
+    this.#session = session;
+    this.#text = text;
+    this.#message = message;
+    this.#at = at;
+    this.#delivery = delivery;
+  }
+
+  release(): boolean {
+    return this.#session.releaseUnmanaged(this.#text, this.#message, this.#at, this.#delivery);
+  }
+
+  cancel(): void {}
+}
+
+class Managed implements Parcel {
+  readonly #session: Session;
+  readonly #management: StreamManagement;
+  readonly #entry: UnackedEntry;
+
+  constructor(session: Session, management: StreamManagement, entry: UnackedEntry) {
+    this.#session = session;
+    this.#management = management;
+    this.#entry = entry;
+  }
+
+  release(): boolean {
+    this.#management.release(this.#entry);
+    return true;
+  }
+
+  cancel(): void {
+    this.#session.cancelManaged(this.#management, this.#entry);
+  }
+}
+
 export class Session implements StreamSession {
   readonly jid: Jid;
   priority = 0;
@@ -91,7 +141,12 @@ export class Session implements StreamSession {
   #deferred: DeferredStanzas | undefined;
   /** The stanza at hand is counted already. */
   #counted = true;
+  /** What the stanza at hand causes is being written. */
+  #accepted = false;
   #handling: Promise<unknown> | undefined;
+  /** Messages that were accepted and are not on disk yet; `#unwritten` resolves after the last of them. */
+  #writing = 0;
+  #unwritten: Promise<void> = Promise.resolve();
   readonly #owner: SessionOwner;
 
   /** @param outbox undefined: it is taken over from before a restart, and has no connection yet */
@@ -194,28 +249,53 @@ export class Session implements StreamSession {
     const lang = this.#outbox?.lang;
     if (lang !== undefined && attr(element, "xml:lang") === undefined) changes["xml:lang"] = lang;
     const stanza = withAttrs(element, changes);
-    return this.#management === undefined ? this.#owner.route(stanza, this) : this.#receiveCounted(stanza);
+    // Only messages may go on while those before them are written: they wait for them before they go out.
+    const mustWait = this.#writing > 0 && (stanza.name !== "message" || this.#writing >= this.#owner.inboxStanzas);
+    if (!mustWait) return this.#route(stanza);
+    const handling = this.#unwritten.then(() => this.#route(stanza));
+    this.#handling = handling;
+    return handling;
   }
 
   #receiveNonza(element: Element): void | Promise<void> {
     const known = this.#owner.nonza(element, this);
     // RFC 6120 section 4.9.3.24, and the router's refusal of stanzas in other namespaces
     const check = (handled: boolean): void | Promise<void> => {
-      if (!handled) return this.#owner.route(element, this);
+      if (!handled) return this.#route(element);
     };
     return known instanceof Promise ? known.then(check) : check(known);
   }
 
-  #receiveCounted(stanza: Element): void | Promise<void> {
+  #route(stanza: Element): void | Promise<void> {
     this.#counted = false;
+    this.#accepted = false;
     const outcome = this.#owner.route(stanza, this);
     if (!(outcome instanceof Promise)) {
       this.#count(false);
       return undefined;
     }
+    if (this.#accepted && stanza.name === "message") {
+      this.#goOn(outcome);
+      return undefined;
+    }
     const handling = outcome.then(() => this.#count(false));
     this.#handling = handling;
     return handling;
+  }
+
+  // The next message need not wait until this one is on disk: so those that a client sends at a time share a sync.
+  #goOn(outcome: Promise<void>): void {
+    this.#writing += 1;
+    this.#unwritten = outcome
+      .catch((error: unknown) => this.#outbox?.failed(error))
+      .then(() => {
+        this.#writing -= 1;
+      });
+  }
+
+  /** Resolves when the messages that the client sent before are on disk, or refused; undefined: they are. */
+  get unwritten(): Promise<void> | undefined {
+    return this.#writing > 0 ? this.#unwritten : undefined;
   }
 
   #count(storing: boolean): void {
@@ -226,6 +306,7 @@ export class Session implements StreamSession {
 
   /** What the stanza at hand causes is being written in this turn: that it was handled goes to disk with it. */
   accepted(): void {
+    this.#accepted = true;
     this.#count(true);
   }
 
@@ -234,9 +315,10 @@ export class Session implements StreamSession {
     this.#receiveNonza(element);
   }
 
-  /** Resolves when the stanza at hand, if there is one, was handled. */
+  /** Resolves when the stanza at hand, if there is one, and all before it were handled. */
   async settled(): Promise<void> {
     await this.#handling?.catch(() => {});
+    await this.#unwritten;
   }
 
   // ---- what goes to the client
@@ -280,7 +362,7 @@ export class Session implements StreamSession {
 
   #write(text: string, journaled: boolean): void {
     if (this.#management === undefined) this.#outbox?.sendText(text);
-    else this.#queue(text, this.#owner.now(), { journaled, held: false });
+    else this.#queue(text, this.#owner.now(), { saving: journaled ? "later" : "never", held: false });
   }
 
   /**
@@ -291,42 +373,43 @@ export class Session implements StreamSession {
   sendMessage(text: string, message: Element, again: boolean): void {
     if (this.#isDeferred(message, () => text)) return;
     if (this.#management === undefined) this.#outbox?.sendText(text, again ? message : undefined);
-    else this.#queue(text, this.#owner.now(), { journaled: true, held: false });
+    else this.#queue(text, this.#owner.now(), { saving: "later", held: false });
   }
 
   /**
-   * A message that waits for the disk. Of a managed session it is written with this turn's commit, and goes out after
-   * it in the order of the calls; what is sent to the session meanwhile stays behind it.
+   * A message that waits for something, most often the disk. It goes out after it in the order of the calls; what is sent
+   * to a managed session meanwhile stays behind it.
    * @param delivery undefined: it need not go elsewhere when this session ends without having acknowledged it
+   * @param saving of a session that can be resumed it is always written with this turn's commit
    */
-  hold(text: string, message: Element, at: EpochMs, delivery: SharedDelivery | undefined): Parcel {
+  hold(
+    text: string,
+    message: Element,
+    at: EpochMs,
+    delivery: SharedDelivery | undefined,
+    saving: Saving = "now",
+  ): Parcel {
     if (this.#isDeferred(message, () => text)) return DEFERRED;
-    const management = this.#management;
-    if (management === undefined) {
-      const again = delivery === undefined ? undefined : message;
-      return {
-        release: () => {
-          // Enabled meanwhile: the client counts it.
-          if (this.#management !== undefined && !this.#ending) {
-            this.#queue(text, at, { journaled: true, held: false, delivery });
-            return true;
-          }
-          if (this.#outbox === undefined || !this.#outbox.open) return false;
-          if (delivery !== undefined) delivery.arrived = true;
-          this.#outbox.sendText(text, again);
-          return true;
-        },
-        cancel() {},
-      };
+    if (this.#management === undefined) return new Unmanaged(this, text, message, at, delivery);
+    return new Managed(this, this.#management, this.#queue(text, at, { saving, held: true, delivery }));
+  }
+
+  /** A message that an unmanaged session was to have. False: its connection is gone. */
+  releaseUnmanaged(text: string, message: Element, at: EpochMs, delivery: SharedDelivery | undefined): boolean {
+    // Enabled meanwhile: the client counts it.
+    if (this.#management !== undefined && !this.#ending) {
+      this.#queue(text, at, { saving: "later", held: false, delivery });
+      return true;
     }
-    const entry = this.#queue(text, at, { journaled: true, held: true, delivery });
-    return {
-      release: () => {
-        management.release(entry);
-        return true;
-      },
-      cancel: () => management.cancel(entry, this.#filler()),
-    };
+    if (this.#outbox === undefined || !this.#outbox.open) return false;
+    if (delivery !== undefined) delivery.arrived = true;
+    this.#outbox.sendText(text, delivery === undefined ? undefined : message);
+    return true;
+  }
+
+  /** A message that was held is not to be sent after all. */
+  cancelManaged(management: StreamManagement, entry: UnackedEntry): void {
+    management.cancel(entry, this.#filler());
   }
 
   #filler(): string {
@@ -336,10 +419,12 @@ export class Session implements StreamSession {
   #queue(
     text: string,
     at: EpochMs,
-    { journaled, held, delivery }: { journaled: boolean; held: boolean; delivery?: SharedDelivery | undefined },
-  ) {
+    { saving, held, delivery }: { saving: Saving | "never"; held: boolean; delivery?: SharedDelivery | undefined },
+  ): UnackedEntry {
     const management = this.#management as StreamManagement;
-    const entry = management.push({ text, at, journaled, held, delivery });
+    // A client that comes back counts on finding everything.
+    const saved = saving === "never" ? saving : saving === "now" || management.resumable ? "written" : "later";
+    const entry = management.push({ text, at, saved, held, delivery });
     // Not at once: who sends is in the middle of something.
     if (management.full && !this.#ending) queueMicrotask(() => this.#overflow());
     return entry;

@@ -19,13 +19,13 @@ export type UnackedEntry = {
   readonly at: EpochMs;
   /** Undefined: nobody else need have it when this session ends (presence, iq, copies of one's own messages). */
   delivery: SharedDelivery | undefined;
-  /** It is also on disk. */
-  readonly journaled: boolean;
+  /** Whether it is on disk, or written in this turn. "never": of presence. "later": the journal asks for it. */
+  saved: "never" | "later" | "written";
   /** It waits for what it depends on to be on disk, and all that is behind it waits, too. */
   held: boolean;
 };
 
-export type NewEntry = Pick<UnackedEntry, "text" | "at" | "delivery" | "journaled" | "held">;
+export type NewEntry = Pick<UnackedEntry, "text" | "at" | "delivery" | "saved" | "held">;
 
 export type QueueLimits = { readonly maxStanzas: number; readonly maxBytes: number };
 
@@ -63,8 +63,8 @@ export class UnackedQueue {
   push(stanza: NewEntry): UnackedEntry {
     this.#sent += 1;
     this.#bytes += stanza.text.length;
-    const { text, at, delivery, journaled, held } = stanza;
-    const entry = { sequence: this.#sent, text, at, delivery, journaled, held };
+    const { text, at, delivery, saved, held } = stanza;
+    const entry = { sequence: this.#sent, text, at, delivery, saved, held };
     this.#entries.push(entry);
     return entry;
   }

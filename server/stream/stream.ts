@@ -31,6 +31,8 @@ export interface StreamSession {
   /** One element from the client, complete and unstamped. A promise holds back those behind it. */
   receive(element: Element): void | Promise<void>;
   send(stanza: Element): void;
+  /** Resolves when the messages that the client sent so far are on disk; undefined: they are. */
+  readonly unwritten: Promise<void> | undefined;
   /** An `<a/>` of stream management, at once: what is being handled may wait for it. Throws StreamError. */
   acknowledged(element: Element): void;
   /** The stream is over, for whatever reason. Called once a stream. */
@@ -49,7 +51,7 @@ export type StreamOwner = {
   readonly counters: Pick<Counters, "stanzaSent" | "streamErrors">;
   readonly sasl: SaslServer;
   secureContext(): SecureContext;
-  accountExists(localpart: string): Promise<boolean>;
+  accountExists(localpart: string): boolean | Promise<boolean>;
   /** The modules' stream features, announced after login. */
   features(): readonly Element[];
   /** RFC 6120 section 7: binds a resource, or says why not. An undefined resourcepart: the server chooses. */
@@ -123,7 +125,7 @@ export class Stream {
     this.#inbox = new Inbox(
       {
         handle: (element) => this.#handle(element),
-        failed: (error) => this.#failed(error),
+        failed: (error) => this.failed(error),
         congested: (on) => (on ? this.#intake.hold("inbox") : this.#intake.release("inbox")),
       },
       owner.limits.inboxStanzas,
@@ -262,7 +264,7 @@ export class Stream {
       this.#parser.write(chunk);
     } catch (error) {
       if (error instanceof StreamError) this.#onLast(error);
-      else this.#failed(error);
+      else this.failed(error);
     }
   }
 
@@ -364,7 +366,7 @@ export class Stream {
   }
 
   #handle(element: Element): void | Promise<void> {
-    if (element === ENDED) return this.close(this.#lastError);
+    if (element === ENDED) return this.#end();
     // RFC 6120 section 4.9.1.1: the client has found an error, and closes.
     if (element.name === "error" && namespaceOf(element) === NS.stream) return this.close();
     if (this.#session !== undefined) return this.#session.receive(element);
@@ -373,7 +375,13 @@ export class Stream {
     return undefined;
   }
 
-  #failed(error: unknown): void {
+  #end(): void | Promise<void> {
+    const unwritten = this.#session?.unwritten;
+    return unwritten === undefined ? this.close(this.#lastError) : unwritten.then(() => this.close(this.#lastError));
+  }
+
+  /** Whatever handling an element threw. */
+  failed(error: unknown): void {
     if (error instanceof StreamError) {
       this.close(error);
       return;

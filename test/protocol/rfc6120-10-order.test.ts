@@ -65,13 +65,76 @@ describe("RFC 6120 section 10.1: stanzas of one stream are processed in order", 
     const server = await startServer({}, { store });
     const juliet = await server.client("juliet");
     await server.client("romeo").then((romeo) => romeo.close());
-    const gate = hold("accounts", "get"); // is there such a user?
+    const gate = hold("offline", "count"); // is there room?
     juliet.send(chat("romeo@example.com", "are you there?"));
     await gate.reached;
     const romeo = await server.online("romeo");
     gate.open();
     await romeo.expect("<message><body>are you there?</body></message>");
     await juliet.expectNothing();
+  });
+});
+
+describe("RFC 6120 section 10.1: messages of one client on their way to the disk", () => {
+  /** Juliet keeps an archive and writes to romeo; `gate` holds what is written first. */
+  async function writing() {
+    const { store, hold } = gatedStore();
+    const server = await startServer({ archive: { enabled: true } }, { store });
+    const romeo = await server.online("romeo");
+    const juliet = await server.client("juliet");
+    juliet.send(chat("romeo@example.com", "before")); // from now on it is known who archives
+    await romeo.expect("<message><body>before</body></message>");
+    const gate = hold("archive", "add");
+    juliet.send(chat("romeo@example.com", 1));
+    await gate.reached;
+    return { server, romeo, juliet, gate };
+  }
+
+  it("one that need not be written does not overtake one that must", async () => {
+    const { romeo, juliet, gate } = await writing();
+    const state = "<composing xmlns='http://jabber.org/protocol/chatstates'/>";
+    juliet.send(`<message to='romeo@example.com' type='chat' id='state'>${state}</message>`);
+    juliet.send(chat("romeo@example.com", 2));
+    await romeo.expectNothing();
+    gate.open();
+    await romeo.expect("<message><body>1</body></message>");
+    await romeo.expect("<message id='state'/>");
+    await romeo.expect("<message><body>2</body></message>");
+  });
+
+  it("an iq and presence wait for them", async () => {
+    const { romeo, juliet, gate } = await writing();
+    juliet.send(`<presence to='romeo@example.com'/><iq type='get' id='ping'><ping xmlns='urn:xmpp:ping'/></iq>`);
+    await romeo.expectNothing();
+    gate.open();
+    await romeo.expect("<message><body>1</body></message>");
+    await romeo.expect("<presence/>");
+    await juliet.expect("<iq type='result' id='ping'/>");
+  });
+
+  it("the end of the stream waits for them, and what is refused is told before it", async () => {
+    const { juliet, gate } = await writing();
+    juliet.send("</stream:stream>");
+    gate.fail(new Error("no such disk"));
+    await juliet.expect("<message type='error'><error/></message>");
+    await juliet.expectClosed();
+  });
+
+  it("XEP-0198 section 4: an answer to <r/> that covers them waits for them", async () => {
+    const { store, hold } = gatedStore();
+    const server = await startServer({ archive: { enabled: true } }, { store });
+    const romeo = await server.online("romeo");
+    const juliet = await server.client("juliet");
+    await juliet.enable("");
+    juliet.send(chat("romeo@example.com", "before"));
+    await romeo.expect("<message><body>before</body></message>");
+    const gate = hold("archive", "add");
+    juliet.send(`${chat("romeo@example.com", 1)}<r xmlns='urn:xmpp:sm:3'/>`);
+    await gate.reached;
+    await romeo.expectNothing();
+    gate.fail(new Error("no such disk"));
+    await juliet.expect("<message type='error'><error/></message>");
+    await juliet.expect("<a xmlns='urn:xmpp:sm:3' h='2'/>");
   });
 });
 

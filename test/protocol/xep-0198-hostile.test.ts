@@ -406,7 +406,7 @@ describe("errors for what cannot be stored", () => {
     await (await server.client("romeo")).close();
     const [juliet, nurse] = [await server.client("juliet"), await server.client("nurse")];
     await juliet.ask("get", "<query xmlns='urn:xmpp:mam:2'/>");
-    const gate = disk.hold("accounts.get");
+    const gate = disk.hold("offline.count");
     juliet.send(chat("romeo@example.com", "slow"));
     await gate.reached;
     nurse.send(chat("romeo@example.com", "fast"));
@@ -574,6 +574,8 @@ describe("RFC 6121 section 8.5.3.2: at the end of a session that waited for its 
     const juliet = await first.client("juliet");
     juliet.send(chat("romeo@example.com", "hello"));
     await romeo.until("<message id='hello'/>");
+    clock.advance(250); // nobody is told that it is safe: until then it need not be on disk
+    await juliet.sync();
     disk.refuse(); // as a kill: the end of the session does not get to the disk
     await first.stop();
     disk.recover();
@@ -582,6 +584,51 @@ describe("RFC 6121 section 8.5.3.2: at the end of a session that waited for its 
     const back = await second.client("romeo");
     back.send("<presence/>");
     expect(bodies(await back.untilNow())).toEqual(["hello"]);
+  });
+
+  it("what a client that did not ask for resumption has acknowledged by then is never written", async () => {
+    const { clock, disk, server } = await place();
+    const romeo = await server.client("romeo");
+    await romeo.enable("");
+    romeo.send("<presence/>");
+    const juliet = await server.client("juliet");
+    await juliet.enable("");
+    await romeo.sync();
+    romeo.ack();
+    await romeo.sync();
+    clock.advance(250);
+    const written: unknown[] = [];
+    disk.refuseIf((operation, args) => {
+      if (operation === "sessions.apply") written.push(...(args as never[]));
+      return undefined;
+    });
+    juliet.send(chat("romeo@example.com", "hello"));
+    await romeo.until("<message id='hello'/>");
+    romeo.ack();
+    await romeo.sync();
+    romeo.ack();
+    await romeo.sync();
+    clock.advance(250);
+    await juliet.sync();
+    expect(JSON.stringify(written)).not.toContain("hello");
+  });
+
+  it("what came of a message is on disk before an <a/> says that it was handled", async () => {
+    const { disk, server } = await place();
+    const romeo = await server.client("romeo");
+    await romeo.enable("");
+    romeo.send("<presence/>");
+    const juliet = await server.client("juliet");
+    await juliet.enable("");
+    const gate = disk.hold("sessions.apply");
+    juliet.send(`${chat("romeo@example.com", "hello")}<r xmlns='${SM}'/>`);
+    await romeo.until("<message id='hello'/>"); // who reads it need not wait for that
+    await gate.reached;
+    expect(bodies(await juliet.untilNow())).toEqual([]);
+    expect(await disk.store.sessions.loadAll().then((all) => JSON.stringify(all))).not.toContain("hello");
+    gate.open();
+    await juliet.until(`<a xmlns='${SM}' h='1'/>`);
+    expect(await disk.store.sessions.loadAll().then((all) => JSON.stringify(all))).toContain("hello");
   });
 
   it("a subscription request that came while the client was away is told after a restart, once", async () => {

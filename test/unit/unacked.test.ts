@@ -7,7 +7,7 @@ import { ahead, counterAttribute, type NewEntry, parseCounter, UnackedQueue } fr
 const LIMITS = { maxStanzas: 100, maxBytes: 1_000_000 };
 
 function stanza(text: string): NewEntry {
-  return { text, at: 0, delivery: undefined, journaled: false, held: false };
+  return { text, at: 0, delivery: undefined, saved: "never", held: false };
 }
 
 function filled(count: number, sent = 0): UnackedQueue {
