@@ -1,6 +1,5 @@
 // Client-to-server connections: listeners, streams, binding, idle checks and the graceful end.
 
-import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import { createSecureContext, type SecureContext } from "node:tls";
 import { Element } from "ltx";
@@ -16,6 +15,7 @@ import type { RequestOrigin } from "./http/proxies.ts";
 import type { WebSocketOwner } from "./http/websocket.ts";
 import { Jid } from "./jid.ts";
 import { NS } from "./namespaces.ts";
+import { randomId } from "./random.ts";
 import type { AcceptedMessage } from "./router/messages.ts";
 import { bindingsOf } from "./sasl/channel-binding.ts";
 import { Resumption } from "./session/resumption.ts";
@@ -343,7 +343,7 @@ export class ClientToServer {
   #bind(stream: Stream, localpart: string, resourcepart: string | undefined): StreamSession | StanzaError {
     const { core } = this.#parts;
     const account = Jid.fromTrusted(`${localpart}@${core.domain.toString()}`);
-    const jid = account.withResource(resourcepart ?? randomBytes(9).toString("base64url"));
+    const jid = account.withResource(resourcepart ?? randomId(9));
     const session = new Session(jid, stream, this.#sessionOwner);
     const refused = core.sessions.add(session);
     if (refused !== undefined) {
@@ -458,7 +458,7 @@ export class ClientToServer {
         this.#pinged.delete(stream);
       } else if (!this.#pinged.has(stream)) {
         this.#pinged.add(stream);
-        const iq = new Element("iq", { type: "get", id: `idle-${randomBytes(6).toString("base64url")}` });
+        const iq = new Element("iq", { type: "get", id: `idle-${randomId(6)}` });
         iq.attrs.from = this.#parts.core.domain.toString();
         iq.attrs.to = stream.session.jid.toString();
         iq.c("ping", { xmlns: NS.ping }); // XEP-0199 section 4.1

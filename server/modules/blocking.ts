@@ -1,7 +1,6 @@
 // XEP-0191 1.3: Blocking Command, with the reports of XEP-0377 0.4.1. blocking/rules.ts says what is blocked; here a user's
 // clients ask for the list and change it, and what follows from a change is done.
 
-import { randomBytes } from "node:crypto";
 import { Element } from "ltx";
 import type { AuditTrail } from "../audit.ts";
 import { describeReport, type Report, ReportQuota, readReport } from "../blocking/reports.ts";
@@ -10,6 +9,7 @@ import { type StanzaError, stanzaError } from "../errors.ts";
 import { Jid } from "../jid.ts";
 import { NS } from "../namespaces.ts";
 import type { Presence } from "../presence/presence.ts";
+import { randomId } from "../random.ts";
 import type { IqRequest } from "../router/dispatch.ts";
 import type { Verdict } from "../router/hooks.ts";
 import type { Core } from "../router/routing.ts";
@@ -145,7 +145,7 @@ function pushAll(core: Core, owner: Jid, name: "block" | "unblock", addresses: r
 }
 
 function push(session: Session, name: "block" | "unblock", addresses: readonly string[]): void {
-  const id = `push-${randomBytes(6).toString("base64url")}`;
+  const id = `push-${randomId(6)}`;
   const iq = new Element("iq", { type: "set", id, to: session.jid.toString() });
   iq.cnode(listElement(name, addresses));
   session.send(iq);

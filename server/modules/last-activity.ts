@@ -1,6 +1,8 @@
 // XEP-0012 2.0: Last Activity, of the server and of accounts. A resource is asked itself.
 
 import { Element } from "ltx";
+import type { LastActivity } from "../../storage/store.ts";
+import type { Timer } from "../clock.ts";
 import { stanzaError } from "../errors.ts";
 import { NS } from "../namespaces.ts";
 import type { IqRequest } from "../router/dispatch.ts";
@@ -9,9 +11,12 @@ import type { Session } from "../session/session.ts";
 import { child, type IqReply, result, textOf } from "../stanza.ts";
 import { defineModule, type Module } from "./module.ts";
 
+/** A crash takes what was said in the last second: nobody waits for the disk, and many ends of sessions cost one commit. */
+const COLLECT_MS = 1_000;
+
 export function lastActivity(core: Core): Module {
   const startedAt = core.clock.now();
-  const writing = new Set<Promise<void>>();
+  const ends = new Ends(core);
   return defineModule({
     name: "last-activity",
     spec: "XEP-0012 2.0",
@@ -32,30 +37,70 @@ export function lastActivity(core: Core): Module {
           to: ["account"],
           allow: "subscriber",
           refusal: "forbidden", // section 3: a MUST, whether there is such an account or not
-          handle: (request) => ofAccount(core, request),
+          handle: (request) => ofAccount(core, ends, request),
         },
       ],
       hooks: {
         notify: {
-          unavailable(session, said) {
-            const written = remember(core, session, said);
-            writing.add(written);
-            return written.finally(() => writing.delete(written));
-          },
-          // The end of its last session may have been written behind the account's own.
-          accountDeleted: (account) => core.store.profiles.erase(account.bareString),
+          unavailable: (session, said) => remember(core, ends, session, said),
+          accountDeleted: (account) => ends.forget(account.bareString),
         },
       },
-      async stop() {
-        await Promise.allSettled(writing);
-      },
+      stop: () => ends.stop(),
     }),
   });
 }
 
-async function ofAccount({ sessions, store, clock }: Core, { to }: IqRequest): Promise<IqReply> {
+/** When accounts were here last, on its way to the store. */
+class Ends {
+  readonly #core: Core;
+  #collected = new Map<string, LastActivity>();
+  #timer: Timer | undefined;
+  #writing: Promise<unknown> = Promise.resolve();
+  #stopped = false;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  note(owner: string, last: LastActivity): void {
+    this.#collected.set(owner, last);
+    if (this.#stopped) this.#write();
+    else this.#timer ??= this.#core.clock.after(COLLECT_MS, () => this.#write());
+  }
+
+  async of(owner: string): Promise<LastActivity | undefined> {
+    return this.#collected.get(owner) ?? this.#core.store.profiles.lastActivity(owner);
+  }
+
+  /** The end of the account's last session may have been noted behind the account's own. */
+  async forget(owner: string): Promise<void> {
+    this.#collected.delete(owner);
+    await this.#core.store.profiles.erase(owner);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#write();
+    await this.#writing;
+  }
+
+  #write(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    const collected = this.#collected;
+    this.#collected = new Map();
+    const { profiles } = this.#core.store;
+    const written = [...collected].map(([owner, last]) => profiles.setLastActivity(owner, last));
+    this.#writing = Promise.all([this.#writing, ...written]).catch((err: unknown) => {
+      this.#core.log.error({ err }, "last-activity-not-stored");
+    });
+  }
+}
+
+async function ofAccount({ sessions, clock }: Core, ends: Ends, { to }: IqRequest): Promise<IqReply> {
   if (sessions.has(to.bareString)) return answer(0); // section 3: connected or available
-  const last = await store.profiles.lastActivity(to.bareString);
+  const last = await ends.of(to.bareString);
   if (last === undefined) return stanzaError("item-not-found", "nothing is known of it");
   return answer(clock.now() - last.at, last.status);
 }
@@ -65,12 +110,12 @@ function answer(sinceMs: number, status = ""): IqReply {
   return result(new Element("query", { xmlns: NS.lastActivity, seconds: String(seconds) }).t(status));
 }
 
-async function remember(core: Core, { jid }: Session, said: Element | undefined): Promise<void> {
+function remember(core: Core, ends: Ends, { jid }: Session, said: Element | undefined): void {
   const owner = jid.bareString;
   if (core.sessions.available(owner).length > 0) return;
   const status = said === undefined ? undefined : child(said, "status");
   const text = status === undefined ? "" : cut(textOf(status), core.limits.statusCharacters);
-  await core.store.profiles.setLastActivity(owner, { at: core.clock.now(), status: text });
+  ends.note(owner, { at: core.clock.now(), status: text });
 }
 
 function cut(text: string, characters: number): string {

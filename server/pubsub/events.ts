@@ -1,11 +1,11 @@
 // Event notifications (XEP-0060 1.30.0 sections 7.1.2, 7.2.2, 8.2.5, 8.4.2, 8.5.2; XEP-0163 1.2.2 section 4.3): what they
 // look like. One is serialized once, with only `to` put in for each recipient.
 
-import { randomBytes } from "node:crypto";
 import { Element, parse } from "ltx";
 import type { PubsubItem } from "../../storage/store.ts";
 import type { EpochMs } from "../clock.ts";
 import { NS } from "../namespaces.ts";
+import { randomId } from "../random.ts";
 import { serialize, withAttrs } from "../xml/serialize.ts";
 import type { NodeConfig } from "./node-config.ts";
 
@@ -37,7 +37,7 @@ export function eventMessage(
   config: NodeConfig,
   delayed?: EpochMs,
 ): Element {
-  const id = randomBytes(9).toString("base64url");
+  const id = randomId(9);
   const attrs = config.notificationType === "headline" ? { type: "headline" } : {};
   const message = new Element("message", { ...attrs, from: owner, id });
   const content = message.c("event", { xmlns: NS.pubsubEvent });
@@ -71,7 +71,7 @@ export function subscriptionMessage(owner: string, node: string, jid: string, su
     type: "headline",
     from: owner,
     to: jid,
-    id: randomBytes(9).toString("base64url"),
+    id: randomId(9),
   });
   message.c("event", { xmlns: NS.pubsubEvent }).c("subscription", { node, jid, subscription });
   return message;

@@ -1,7 +1,6 @@
 // An account's own publish-subscribe service (XEP-0060 1.30.0, XEP-0163 1.2.2): what its owner does with nodes and items.
 // The changes of one account are made one after the other, so that notifications keep their order.
 
-import { randomBytes } from "node:crypto";
 import type { Element } from "ltx";
 import {
   type PubsubItem,
@@ -14,6 +13,7 @@ import type { Config } from "../config.ts";
 import { type StanzaError, stanzaError } from "../errors.ts";
 import type { Jid } from "../jid.ts";
 import type { Capabilities } from "../presence/caps.ts";
+import { randomId } from "../random.ts";
 import type { Core } from "../router/routing.ts";
 import { namespaceOf } from "../stanza.ts";
 import { Turns } from "../turns.ts";
@@ -309,7 +309,7 @@ export function expiryOf({ itemExpire }: NodeConfig, now: number): number {
 }
 
 function newName(): string {
-  return randomBytes(12).toString("base64url");
+  return randomId(12);
 }
 
 function isName(text: string): boolean {

@@ -1,13 +1,13 @@
 // Explicit subscriptions (XEP-0060 1.30.0 sections 5.6, 5.7, 6.1, 6.2, 8.6, 8.8): for who is no contact, and for nodes whose
 // owner wants to be asked.
 
-import { randomBytes } from "node:crypto";
 import { Element } from "ltx";
 import type { PubsubNode, PubsubNodeState, PubsubSubscription } from "../../storage/store.ts";
 import { submittedForm } from "../archive/data-form.ts";
 import { type StanzaError, stanzaError } from "../errors.ts";
 import { Jid } from "../jid.ts";
 import { NS } from "../namespaces.ts";
+import { randomId } from "../random.ts";
 import type { IqRequest } from "../router/dispatch.ts";
 import { attr, child, type IqReply, message as messageStanza, result } from "../stanza.ts";
 import { maySubscribe } from "./access.ts";
@@ -144,7 +144,7 @@ function withSubscriptions(node: PubsubNode, wanted: readonly WantedSubscription
 
 async function askOwner(pubsub: Pubsub, owner: Jid, name: string, subscriber: string): Promise<void> {
   const to = owner.bareString;
-  const message = messageStanza({ from: to, to, id: randomBytes(9).toString("base64url") });
+  const message = messageStanza({ from: to, to, id: randomId(9) });
   message.c("body").t(`${subscriber} wants to subscribe to your node ${name}.`);
   message.cnode(authorizationForm(name, subscriber));
   await route(pubsub, message, owner);

@@ -1,10 +1,10 @@
 // Requests between occupants (XEP-0045 1.35.1 section 17.4): passed on under the room JIDs of both, so that neither learns
 // the other's real address, and the answers brought back.
 
-import { randomBytes } from "node:crypto";
 import type { Element } from "ltx";
 import type { Clock, EpochMs } from "../clock.ts";
 import type { Jid } from "../jid.ts";
+import { randomId } from "../random.ts";
 import { attr } from "../stanza.ts";
 import { withAttrs } from "../xml/serialize.ts";
 
@@ -38,7 +38,7 @@ export class Relay {
    */
   forward(iq: Element, { asker, from, target }: { asker: Jid; from: string; target: Jid }): Element {
     this.#expire();
-    const id = randomBytes(12).toString("base64url");
+    const id = randomId(12);
     this.#pending.set(id, {
       asker,
       id: attr(iq, "id") ?? "",

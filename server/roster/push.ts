@@ -1,9 +1,9 @@
 // Roster items as clients see them, and roster pushes (RFC 6121 sections 2.1.2, 2.1.6).
 
-import { randomBytes } from "node:crypto";
 import { Element } from "ltx";
 import type { RosterItem } from "../../storage/store.ts";
 import { NS } from "../namespaces.ts";
+import { randomId } from "../random.ts";
 import type { Session } from "../session/session.ts";
 import type { Sessions } from "../session/sessions.ts";
 import { isPendingOut, subscriptionAttribute } from "./subscription.ts";
@@ -25,7 +25,7 @@ export function removedItemElement(contact: string): Element {
 
 /** The iq set of a push to one resource. Source: RFC 6121 section 2.1.6. */
 export function rosterPush(to: string, item: Element, version: number): Element {
-  const iq = new Element("iq", { type: "set", id: `push-${randomBytes(6).toString("base64url")}`, to });
+  const iq = new Element("iq", { type: "set", id: `push-${randomId(6)}`, to });
   const query = new Element("query", { xmlns: NS.roster, ver: String(version) });
   query.cnode(item);
   iq.cnode(query);

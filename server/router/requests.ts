@@ -1,9 +1,9 @@
 // Requests of the server's own to clients (RFC 6120 section 8.2.3): who asked what, until the answer comes or time is up.
 
-import { randomBytes } from "node:crypto";
 import { Element } from "ltx";
 import type { Clock, Timer } from "../clock.ts";
 import type { Jid } from "../jid.ts";
+import { randomId } from "../random.ts";
 import type { Session } from "../session/session.ts";
 import { attr } from "../stanza.ts";
 
@@ -28,7 +28,7 @@ export class Requests {
 
   /** Asks whatever is at an address, as `ask` does. @param send carries the request there */
   askBy(send: (iq: Element) => void, at: Jid, type: "get" | "set", payload: Element): Promise<Element | undefined> {
-    const id = randomBytes(12).toString("base64url");
+    const id = randomId(12);
     const to = at.toString();
     const iq = new Element("iq", { type, id, from: this.#domain, to });
     iq.cnode(payload);

@@ -1,7 +1,6 @@
 // One client-to-server stream: the negotiation state machine of RFC 6120 sections 4 to 7, up to a bound resource, and all
 // stream errors.
 
-import { randomBytes } from "node:crypto";
 import type { SecureContext } from "node:tls";
 import { Element } from "ltx";
 import type { Clock, EpochMs, Timer } from "../clock.ts";
@@ -11,6 +10,7 @@ import { Jid, prepareResourcepart } from "../jid.ts";
 import type { Logger } from "../log.ts";
 import type { Counters } from "../metrics/counters.ts";
 import { NS } from "../namespaces.ts";
+import { randomId } from "../random.ts";
 import type { SaslContext, SaslOffer, SaslServer } from "../sasl/mechanism.ts";
 import { attr, child, errorReply, iqReply, managementFailed, namespaceOf, result, textOf } from "../stanza.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -87,7 +87,7 @@ const LAST_WORDS_MS = 5_000;
 
 export class Stream {
   /** Names the connection in the log; each stream header on it has an id of its own. */
-  readonly id = randomBytes(6).toString("base64url");
+  readonly id = randomId(6);
   readonly transport: Transport;
   /** When the client last sent anything. */
   lastReadAt: EpochMs;
@@ -358,7 +358,7 @@ export class Stream {
 
   #sendHeader(): void {
     this.#headerSent = true;
-    const id = randomBytes(16).toString("base64url"); // RFC 6120 sections 4.3.3 and 4.7.3: new for each, unpredictable
+    const id = randomId(16); // RFC 6120 sections 4.3.3 and 4.7.3: new for each, unpredictable
     const attrs: Record<string, string> = { from: this.#owner.domain, id, "xml:lang": "en" };
     if (this.#version !== undefined) attrs.version = this.#version;
     if (this.#claimed !== undefined) attrs.to = this.#claimed.toString();

@@ -85,6 +85,7 @@ describe("XEP-0012 section 3: a user who is away", () => {
     expect(await store.profiles.lastActivity(one.bare)).toBeUndefined();
     two.send("<presence type='unavailable'/>");
     await two.sync();
+    server.clock.advance(1_000);
     expect(await store.profiles.lastActivity(one.bare)).toBeDefined();
   });
 
