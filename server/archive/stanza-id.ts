@@ -33,8 +33,11 @@ export function withStanzaId(message: Element, owner: string, id: string): Eleme
  */
 export function withoutForgedIds(message: Element, owner: string): Element {
   const children = message.children as (Element | string)[];
-  const kept = children.filter((node) => typeof node === "string" || !isIdBy(node, owner));
-  return kept.length === children.length ? message : withChildren(message, kept);
+  if (!children.some((node) => typeof node !== "string" && isIdBy(node, owner))) return message;
+  return withChildren(
+    message,
+    children.filter((node) => typeof node === "string" || !isIdBy(node, owner)),
+  );
 }
 
 // Section 3, rule 7: addresses are compared as prepared ones.

@@ -20,7 +20,8 @@ export class PushServices {
   readonly #core: Core;
   readonly #config: Config["push"];
   readonly #store: PushStore;
-  readonly #lists = new Map<string, Promise<readonly PushService[]>>();
+  /** Lately asked for, or on their way from the store. */
+  readonly #lists = new Map<string, readonly PushService[] | Promise<readonly PushService[]>>();
   readonly #flights = new Map<string, Flight>();
   /** Errors in a row, of those that had any. */
   readonly #errors = new Map<string, number>();
@@ -53,17 +54,19 @@ export class PushServices {
     this.#lists.delete(account.bareString);
   }
 
-  list(account: Jid): Promise<readonly PushService[]> {
+  list(account: Jid): readonly PushService[] | Promise<readonly PushService[]> {
     const owner = account.bareString;
     const known = this.#lists.get(owner);
     if (known !== undefined) return known;
     if (this.#lists.size >= REMEMBERED) this.#lists.clear();
-    const list = this.#store.list(owner);
-    this.#lists.set(owner, list);
-    list.catch(() => {
-      if (this.#lists.get(owner) === list) this.#lists.delete(owner);
-    });
-    return list;
+    const loading = this.#store.list(owner);
+    this.#lists.set(owner, loading);
+    const isCurrent = (): boolean => this.#lists.get(owner) === loading;
+    loading.then(
+      (list) => isCurrent() && this.#lists.set(owner, list),
+      () => isCurrent() && this.#lists.delete(owner),
+    );
+    return loading;
   }
 
   /** Tells an enabled service, at once or when it has answered what it was told before. */

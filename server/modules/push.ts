@@ -93,7 +93,19 @@ function serviceAddress(payload: Element): Jid | IqReply {
  * A message for an account. A client that is there and inactive, or lost, is told of what it has got or will get; one that
  * has no session any more, of what its account got. Whose client is active is not told.
  */
-async function received(
+function received(
+  core: Core,
+  services: PushServices,
+  account: Jid,
+  message: Element,
+  receivers: readonly Session[],
+): void | Promise<void> {
+  const list = services.list(account);
+  if ("length" in list && list.length === 0) return undefined; // most accounts have none
+  return tellServices(core, services, account, message, receivers);
+}
+
+async function tellServices(
   core: Core,
   services: PushServices,
   account: Jid,

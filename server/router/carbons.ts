@@ -92,6 +92,8 @@ function carbonTail(direction: CarbonDirection, message: Element, account: strin
   return serialize(copy).slice("<message".length);
 }
 
+const NOBODY: readonly never[] = [];
+
 /**
  * Which of an account's connected resources get a copy: those that enabled carbons, without the one that sent the message
  * and without those that get the message itself. Their presence does not matter.
@@ -100,14 +102,15 @@ function carbonTail(direction: CarbonDirection, message: Element, account: strin
  */
 export function carbonTargets<S extends { readonly carbons: boolean }>(
   sessions: Iterable<S>,
-  without: { readonly sender?: S | undefined; readonly recipients?: Iterable<S> },
-): S[] {
-  const recipients = new Set(without.recipients ?? []);
-  const targets: S[] = [];
+  without: { readonly sender?: S | undefined; readonly recipients?: readonly S[] },
+): readonly S[] {
+  let targets: S[] | undefined;
   for (const session of sessions) {
-    if (session.carbons && session !== without.sender && !recipients.has(session)) targets.push(session);
+    if (!session.carbons || session === without.sender || without.recipients?.includes(session)) continue;
+    if (targets === undefined) targets = [session];
+    else targets.push(session);
   }
-  return targets;
+  return targets ?? NOBODY;
 }
 
 /**

@@ -134,10 +134,11 @@ export function rewrite(
   stanza: Element,
   session: Session,
 ): Element | Promise<Element> {
-  const [hook, ...others] = hooks;
-  if (hook === undefined) return stanza;
-  const changed = hook(stanza, session);
-  return changed instanceof Promise
-    ? changed.then((ready) => rewrite(others, ready, session))
-    : rewrite(others, changed, session);
+  let current = stanza;
+  for (let index = 0; index < hooks.length; index++) {
+    const changed = hooks[index]?.(current, session) ?? current;
+    if (changed instanceof Promise) return changed.then((ready) => rewrite(hooks.slice(index + 1), ready, session));
+    current = changed;
+  }
+  return current;
 }

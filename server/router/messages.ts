@@ -57,6 +57,7 @@ export class Messages {
   // Ids of deliveries need only differ from each other, and from those that earlier runs left on disk.
   readonly #run = randomBytes(9).toString("base64url");
   #deliveries = 0;
+  readonly #newDelivery = (): string => `${this.#run}${++this.#deliveries}`;
 
   constructor(core: Core, { offline, archive, journal, queueStanzas }: MessageParts) {
     this.#core = core;
@@ -124,7 +125,7 @@ export class Messages {
   }
 
   #mail(stanza: Element, at: EpochMs, saving: Saving): Mail {
-    return new Mail(stanza, at, () => `${this.#run}${++this.#deliveries}`, saving);
+    return new Mail(stanza, at, this.#newDelivery, saving);
   }
 
   // ---- what has to be known

@@ -46,29 +46,35 @@ export class Router {
 
   /** A stanza from a client: routed, and whatever is refused is told to it (RFC 6120 section 8.3). */
   fromSession(stanza: Element, session: Session): void | Promise<void> {
-    const { rewrites } = this.#core.hooks;
-    if (stanza.name !== "message" || rewrites.length === 0) {
-      return this.#from(session, stanza, () => this.route(stanza, session.jid, session));
+    let outcome: RouteResult;
+    try {
+      outcome = this.#rewriteAndRoute(stanza, session);
+    } catch (error) {
+      outcome = this.#failure(error, stanza, session);
     }
-    return this.#from(session, stanza, () => {
-      const ready = rewrite(rewrites, stanza, session);
-      if (!(ready instanceof Promise)) return this.route(ready, session.jid, session);
-      return ready.then((changed) => this.route(changed, session.jid, session));
-    });
+    return this.#settle(stanza, session, outcome);
+  }
+
+  #rewriteAndRoute(stanza: Element, session: Session): RouteResult {
+    const { rewrites } = this.#core.hooks;
+    const ready = stanza.name === "message" ? rewrite(rewrites, stanza, session) : stanza;
+    return ready instanceof Promise
+      ? ready.then((changed) => this.route(changed, session.jid, session))
+      : this.route(ready, session.jid, session);
   }
 
   /** The same of a component (XEP-0114), for whose addresses it may speak. */
   fromComponent(stanza: Element, from: Jid, component: Sender): void | Promise<void> {
-    return this.#from(component, stanza, () => this.route(stanza, from));
-  }
-
-  #from(sender: Sender, stanza: Element, route: () => RouteResult): void | Promise<void> {
     let outcome: RouteResult;
     try {
-      outcome = route();
+      outcome = this.route(stanza, from);
     } catch (error) {
-      return this.#answer(stanza, sender, this.#failure(error, stanza, sender));
+      outcome = this.#failure(error, stanza, component);
     }
+    return this.#settle(stanza, component, outcome);
+  }
+
+  #settle(stanza: Element, sender: Sender, outcome: RouteResult): void | Promise<void> {
     if (outcome instanceof Promise) {
       return outcome.then(
         (refused) => this.#answer(stanza, sender, refused),
@@ -178,12 +184,16 @@ export class Router {
 
   // Filters are asked of what has an addressee: first those of the sender, then those of the recipient.
   #judge(stanza: Element, from: Jid, to: Jid | undefined): Verdict | Promise<Verdict> {
-    const { hooks } = this.#core;
-    if (to === undefined || (hooks.outbound.length === 0 && hooks.inbound.length === 0)) return "pass";
-    const outbound = isLocalUser(this.#core, from) ? judge(hooks.outbound, stanza, from, to) : "pass";
-    const inbound = (said: Verdict): Verdict | Promise<Verdict> =>
-      said === "pass" && isLocalUser(this.#core, to) ? judge(hooks.inbound, stanza, from, to) : said;
-    return outbound instanceof Promise ? outbound.then(inbound) : inbound(outbound);
+    if (to === undefined) return "pass";
+    const said = isLocalUser(this.#core, from) ? judge(this.#core.hooks.outbound, stanza, from, to) : "pass";
+    return said instanceof Promise
+      ? said.then((outbound) => this.#judgeInbound(outbound, stanza, from, to))
+      : this.#judgeInbound(said, stanza, from, to);
+  }
+
+  #judgeInbound(outbound: Verdict, stanza: Element, from: Jid, to: Jid): Verdict | Promise<Verdict> {
+    if (outbound !== "pass" || !isLocalUser(this.#core, to)) return outbound;
+    return judge(this.#core.hooks.inbound, stanza, from, to);
   }
 
   #stopped(stanza: Element, verdict: Verdict): RouteOutcome {

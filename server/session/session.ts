@@ -6,7 +6,7 @@ import type { SessionChange } from "../../storage/store.ts";
 import type { EpochMs } from "../clock.ts";
 import { StreamError } from "../errors.ts";
 import { Jid } from "../jid.ts";
-import { attr, message as messageStanza, presencePriority, withAttrs } from "../stanza.ts";
+import { attr, message as messageStanza, presencePriority } from "../stanza.ts";
 import type { SessionEnd, StreamSession } from "../stream/stream.ts";
 import { serialize } from "../xml/serialize.ts";
 import { type ClientState, DeferredStanzas, type Importance, importance } from "./client-state.ts";
@@ -244,11 +244,11 @@ export class Session implements StreamSession {
         throw new StreamError("invalid-from");
       }
     }
-    const changes: Record<string, string> = { from: this.jid.toString() };
+    const stanza = element; // nobody else has it yet: the one place where what was read is edited
+    stanza.attrs.from = this.jid.toString();
     // RFC 6120 section 8.1.5: a stanza inherits the language of its stream
     const lang = this.#outbox?.lang;
-    if (lang !== undefined && attr(element, "xml:lang") === undefined) changes["xml:lang"] = lang;
-    const stanza = withAttrs(element, changes);
+    if (lang !== undefined) stanza.attrs["xml:lang"] ??= lang;
     // Only messages may go on while those before them are written: they wait for them before they go out.
     const mustWait = this.#writing > 0 && (stanza.name !== "message" || this.#writing >= this.#owner.inboxStanzas);
     if (!mustWait) return this.#route(stanza);
