@@ -21,9 +21,10 @@ import { bindingsOf } from "./sasl/channel-binding.ts";
 import { Resumption } from "./session/resumption.ts";
 import { Session, type SessionOwner } from "./session/session.ts";
 import { namespaceOf } from "./stanza.ts";
-import { type Framing, frameFraming, tcpFraming } from "./stream/framing.ts";
+import { frameFraming, tcpFraming } from "./stream/framing.ts";
 import { Refusals } from "./stream/refusals.ts";
 import {
+  type Connection,
   type SessionEnd,
   STREAM_PHASES,
   Stream,
@@ -34,7 +35,6 @@ import {
 import { ConnectionCounter, Listener } from "./transport/listener.ts";
 import { Lobby } from "./transport/lobby.ts";
 import { Flusher, TcpTransport } from "./transport/tcp.ts";
-import type { Transport } from "./transport/transport.ts";
 import { WebSocketTransport } from "./transport/websocket.ts";
 
 const SWEEP_MS = 10_000;
@@ -68,6 +68,7 @@ export class ClientToServer {
   readonly #refusals: Refusals;
   readonly #resumption: Resumption;
   readonly #sessionOwner: SessionOwner;
+  readonly #streamOwner: StreamOwner;
   /** Messages that a connection did not take, on their way to another place. */
   readonly #settling = new Set<Promise<void>>();
   /** What ends the wait for the next attempt. */
@@ -103,6 +104,7 @@ export class ClientToServer {
       nonza: (element, session) => this.#nonza(element, session),
       ended: (session, end) => this.#ended(session, end),
     };
+    this.#streamOwner = this.#makeStreamOwner();
     this.#context = createSecureContext(parts.certificate.current.secureContext);
     this.#lobby = new Lobby(parts.core.clock, config.limits.handshakeTimeoutSeconds * 1000);
   }
@@ -224,17 +226,16 @@ export class ClientToServer {
       bindings: (tls) => bindingsOf(tls, leaf),
     });
     const transport = this.#parts.probes?.transport(connection) ?? connection;
-    const stream = this.#openStream(transport, tcpFraming, context, connectedAt);
+    const stream = this.#openStream({ transport, framing: tcpFraming, connectedAt, secureContext: context });
     core.log.debug({ stream: stream.id, address: transport.address, direct }, "stream-opened");
     if (direct) transport.startTls(context, "");
     else transport.resume();
     return stream;
   }
 
-  #openStream(transport: Transport, framing: Framing, context: SecureContext, connectedAt: EpochMs): Stream {
+  #makeStreamOwner(): StreamOwner {
     const { core, sasl } = this.#parts;
-    const owner: StreamOwner = {
-      connectedAt,
+    return {
       domain: core.domain.toString(),
       limits: core.limits,
       requireTls: this.#config.c2s.requireTls,
@@ -243,15 +244,17 @@ export class ClientToServer {
       log: core.log,
       counters: core.counters,
       sasl,
-      secureContext: () => context,
       accountExists: core.accountExists,
       features: () => this.#features(),
       bind: (stream, localpart, resourcepart) => this.#bind(stream, localpart, resourcepart),
       resume: (stream, localpart, request, attach) => this.#resumption.resume(stream, localpart, request, attach),
       closed: (stream) => this.#streamClosed(stream),
     };
-    const stream = new Stream(transport, owner, framing);
-    core.streams.add(stream);
+  }
+
+  #openStream(connection: Connection): Stream {
+    const stream = new Stream(connection, this.#streamOwner);
+    this.#parts.core.streams.add(stream);
     return stream;
   }
 
@@ -307,7 +310,9 @@ export class ClientToServer {
     });
     this.#webSockets.add(transport);
     if (this.#webSockets.size === 1) this.#schedulePings();
-    const stream = this.#openStream(transport, frameFraming, this.#context, core.clock.now());
+    const connectedAt = core.clock.now();
+    const secureContext = this.#context;
+    const stream = this.#openStream({ transport, framing: frameFraming, connectedAt, secureContext });
     core.log.debug({ stream: stream.id, address, websocket: true }, "stream-opened");
   }
 

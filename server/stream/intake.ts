@@ -5,13 +5,16 @@ import type { Transport } from "../transport/transport.ts";
 import { ByteRate, type ByteRateSettings } from "./byte-rate.ts";
 
 /** A step of the negotiation, too many stanzas waiting, or more bytes than the limit allows. */
-export type Hold = "step" | "inbox" | "rate";
+export type Hold = keyof typeof HOLDS;
+
+const HOLDS = { step: 1, inbox: 2, rate: 4 } as const;
 
 export class Intake {
   readonly #transport: Pick<Transport, "pause" | "resume">;
   readonly #clock: Clock;
   readonly #rate: ByteRate;
-  readonly #holds = new Set<Hold>();
+  /** The sum of who holds it. */
+  #holds = 0;
   #timer: Timer | undefined;
 
   constructor(transport: Pick<Transport, "pause" | "resume">, settings: ByteRateSettings, clock: Clock) {
@@ -29,12 +32,14 @@ export class Intake {
   }
 
   hold(why: Hold): void {
-    this.#holds.add(why);
+    this.#holds |= HOLDS[why];
     this.#transport.pause();
   }
 
   release(why: Hold): void {
-    if (this.#holds.delete(why) && this.#holds.size === 0) this.#transport.resume();
+    if ((this.#holds & HOLDS[why]) === 0) return;
+    this.#holds &= ~HOLDS[why];
+    if (this.#holds === 0) this.#transport.resume();
   }
 
   /** The connection is gone: no timer is left. */

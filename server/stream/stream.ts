@@ -18,7 +18,7 @@ import type { StreamHeader } from "../xml/parser.ts";
 import { serialize } from "../xml/serialize.ts";
 import { Authentication } from "./authentication.ts";
 import { boundFeatures, featuresElement, limitsFeature, saslFeatures, tlsFeatures } from "./features.ts";
-import { type Framing, type StreamReader, tcpFraming } from "./framing.ts";
+import type { Framing, StreamReader } from "./framing.ts";
 import { Inbox } from "./inbox.ts";
 import { Intake } from "./intake.ts";
 
@@ -39,9 +39,18 @@ export interface StreamSession {
   ended(end: SessionEnd): void;
 }
 
-export type StreamOwner = {
-  /** When the connection was made: from then on limits.handshakeTimeoutSeconds count. */
+/** What a stream has to itself from the start. */
+export type Connection = {
+  readonly transport: Transport;
+  readonly framing: Framing;
+  /** When it was made: from then on limits.handshakeTimeoutSeconds count. */
   readonly connectedAt: EpochMs;
+  /** For STARTTLS. */
+  readonly secureContext: SecureContext;
+};
+
+/** What the streams of a server share. */
+export type StreamOwner = {
   readonly domain: string;
   readonly limits: Limits;
   readonly requireTls: boolean;
@@ -50,7 +59,6 @@ export type StreamOwner = {
   readonly log: Logger;
   readonly counters: Pick<Counters, "stanzaSent" | "streamErrors">;
   readonly sasl: SaslServer;
-  secureContext(): SecureContext;
   accountExists(localpart: string): boolean | Promise<boolean>;
   /** The modules' stream features, announced after login. */
   features(): readonly Element[];
@@ -94,7 +102,9 @@ export class Stream {
   readonly #owner: StreamOwner;
   readonly #framing: Framing;
   readonly #inbox: Inbox;
-  readonly #authentication: Authentication;
+  /** Until the login. */
+  #authentication: Authentication | undefined;
+  #secureContext: SecureContext | undefined;
   #parser: StreamReader;
   #state: State = "header";
   #headerSent = false;
@@ -117,10 +127,11 @@ export class Stream {
   #localpart: string | undefined;
   #session: StreamSession | undefined;
 
-  constructor(transport: Transport, owner: StreamOwner, framing: Framing = tcpFraming) {
+  constructor({ transport, framing, connectedAt, secureContext }: Connection, owner: StreamOwner) {
     this.transport = transport;
     this.#owner = owner;
     this.#framing = framing;
+    this.#secureContext = secureContext;
     this.lastReadAt = owner.clock.now();
     this.#inbox = new Inbox(
       {
@@ -151,7 +162,7 @@ export class Stream {
       ended: () => this.#onLast(),
       closed: () => this.#onGone(),
     };
-    const spentMs = Math.max(0, owner.clock.now() - owner.connectedAt);
+    const spentMs = Math.max(0, owner.clock.now() - connectedAt);
     this.#deadline = owner.clock.after(Math.max(0, owner.limits.handshakeTimeoutSeconds * 1000 - spentMs), () =>
       this.timedOut(),
     );
@@ -447,9 +458,9 @@ export class Stream {
     this.#restart();
     this.#claimed = undefined;
     this.#saslContext = undefined;
-    this.#authentication.reset();
+    this.#authentication?.reset();
     const proceed = serialize(new Element("proceed", { xmlns: NS.tls }));
-    this.transport.startTls(this.#owner.secureContext(), proceed);
+    this.transport.startTls(this.#secureContext as SecureContext, proceed);
   }
 
   // RFC 6120 section 4.3.3: a new stream on the same connection.
@@ -462,16 +473,21 @@ export class Stream {
   }
 
   #authenticate(element: Element): void | Promise<void> {
-    if (this.#mustStartTls) return this.#authentication.fail("encryption-required");
-    if (this.#localpart !== undefined || this.#saslContext === undefined) {
+    const authentication = this.#authentication;
+    const saslContext = this.#saslContext;
+    if (this.#mustStartTls) return authentication?.fail("encryption-required");
+    if (authentication === undefined || saslContext === undefined) {
       throw new StreamError("policy-violation", "already logged in"); // RFC 6120 section 6.4.1
     }
-    return this.#authentication.handle(element, this.#saslContext);
+    return authentication.handle(element, saslContext);
   }
 
   #loggedIn(localpart: string, success: Element): void {
     this.#checkClaim(localpart, this.transport.secure ? this.#claimed : undefined);
     this.#localpart = localpart;
+    this.#authentication = undefined;
+    this.#saslContext = undefined;
+    this.#secureContext = undefined;
     this.#send(success);
     this.#restart();
   }
