@@ -31,6 +31,8 @@ export interface AccountChanges {
    */
   remove(account: Jid, by?: Session): Promise<void>;
   dismiss(by: Session): void;
+  /** Ends the streams of an account whose password and roster are about to be others, or are. */
+  endStreams(account: Jid): void;
 }
 
 export function accountChanges(parts: AccountChangeParts): AccountChanges {
@@ -78,6 +80,10 @@ export function accountChanges(parts: AccountChangeParts): AccountChanges {
       core.store.offline.removeUpTo(bareString, Number.MAX_SAFE_INTEGER).catch((err: unknown) => {
         core.log.error({ account: bareString, err }, "account-leftovers");
       });
+    },
+
+    endStreams(account) {
+      closeStreams(account, new StreamError("reset", "the account was replaced; log in again"), undefined);
     },
   };
 }

@@ -14,6 +14,8 @@ import type { AuditEvent, AuditTrail } from "./audit.ts";
 import type { Config } from "./config.ts";
 import type { StanzaError } from "./errors.ts";
 import { Jid } from "./jid.ts";
+import { exportUser } from "./portable/export-user.ts";
+import { importUsers } from "./portable/import-users.ts";
 import type { Core } from "./router/routing.ts";
 
 const PAGE = 100;
@@ -96,6 +98,11 @@ export function createAdmin({ core, accounts, changes, gateway, audit: trail, co
       const account = accountOf(user);
       await asAdmin(() => accounts.importBcrypt(account.localpart as string, bcryptHash));
       await audit("user-imported", account.bareString);
+    },
+    importUsers: (users, options) => importUsers({ accounts, changes, audit, config }, users, options),
+    async exportUser(user) {
+      const account = accountOf(user);
+      return asAdmin(() => exportUser({ accounts, store }, account));
     },
     countBcryptOnly: () => accounts.countBcryptOnly(),
 

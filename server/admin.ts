@@ -2,6 +2,7 @@
 
 import type { AuditRecord, PresentityPolicy } from "../storage/store.ts";
 import type { EpochMs } from "./clock.ts";
+import type { ExportedUser, ImportOptions, ImportResult, PortableUser } from "./portable/user.ts";
 
 export type TokenInfo = { readonly id: string; readonly scope: string; readonly createdAt: EpochMs };
 export type PresentityInfo = {
@@ -37,6 +38,13 @@ export interface Admin {
   listUsers(page: { readonly after?: string; readonly limit: number }): Promise<string[]>;
   /** Takes over a bcrypt hash ($2a$, $2b$, $2y$) from another application. */
   importUser(user: string, bcryptHash: string): Promise<void>;
+  /**
+   * Makes many accounts with all they hold, in one commit; the streams of those that are replaced end. The results stand in
+   * the order of the users. What they hold is taken as it is: portable/users.ts checks it.
+   */
+  importUsers(users: readonly PortableUser[], options: ImportOptions): Promise<ImportResult[]>;
+  /** An account with its SCRAM keys and all it holds. */
+  exportUser(user: string): Promise<ExportedUser>;
   /** Accounts that can log in with PLAIN only, until they do once. */
   countBcryptOnly(): Promise<number>;
   /** `domain:example.net` or `presentity:romeo@example.net`; the token itself is told only here, only once. */

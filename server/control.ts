@@ -14,6 +14,9 @@ import { adminErrorCode, CALLS, type FailureCode, failure, request } from "./con
 import { type Logger, silentLogger } from "./log.ts";
 
 const MAX_REQUEST_BYTES = 65_536;
+/** Where calls with many accounts go, and how long they are: an account of portable/users.ts at its largest. */
+const BULK = "/bulk";
+const MAX_BULK_BYTES = 67_108_864;
 const MAX_ANSWER_BYTES = 67_108_864; // 100,000 presentities
 const ANSWER_TIMEOUT_MS = 60_000;
 
@@ -63,6 +66,8 @@ export async function connectAdmin(path: string): Promise<Admin | undefined> {
     deleteUser: (user) => ask(path, "deleteUser", [user]),
     listUsers: (page) => ask(path, "listUsers", [page]),
     importUser: (user, hash) => ask(path, "importUser", [user, hash]),
+    importUsers: (users, options) => ask(path, "importUsers", [users, options]),
+    exportUser: (user) => ask(path, "exportUser", [user]),
     countBcryptOnly: () => ask(path, "countBcryptOnly", []),
     addToken: (scope) => ask(path, "addToken", [scope]),
     listTokens: () => ask(path, "listTokens", []),
@@ -94,7 +99,7 @@ function listenPrivately(server: Server, path: string): Promise<void> {
 async function answer(admin: Admin, incoming: IncomingMessage, response: ServerResponse, log: Logger): Promise<void> {
   try {
     if (incoming.method === "GET") return send(response, 200, { value: null });
-    const body = await read(incoming, MAX_REQUEST_BYTES);
+    const body = await read(incoming, incoming.url === BULK ? MAX_BULK_BYTES : MAX_REQUEST_BYTES);
     const called = body === undefined ? undefined : parseRequest(body);
     if (called === undefined) return refuse(response, 400, "bad-request", "not a call, or too long");
     const call = Object.hasOwn(CALLS, called.call) ? CALLS[called.call as keyof Admin] : undefined;
@@ -123,7 +128,7 @@ function refuse(response: ServerResponse, status: number, code: FailureCode, mes
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { "content-type": "application/json", connection: "close" });
+  response.writeHead(status, { "content-type": "application/json" });
   response.end(JSON.stringify(body));
 }
 
@@ -134,7 +139,8 @@ async function ask<Name extends keyof Admin>(
   name: Name,
   args: Parameters<Admin[Name]>,
 ): Promise<Awaited<ReturnType<Admin[Name]>>> {
-  const { status, body } = await exchange(path, "POST", JSON.stringify({ call: name, arguments: args }));
+  const url = name === "importUsers" ? BULK : "/";
+  const { status, body } = await exchange(path, "POST", JSON.stringify({ call: name, arguments: args }), url);
   if (status !== 200) throw asError(failure.safeParse(body).data);
   const answered = CALLS[name].answers.safeParse((body as { value?: unknown }).value);
   if (!answered.success) throw otherVersion();
@@ -165,11 +171,14 @@ async function answers(path: string): Promise<boolean> {
   }
 }
 
-function exchange(path: string, method: string, body: string): Promise<{ status: number; body: unknown }> {
+function exchange(path: string, method: string, body: string, url = "/"): Promise<{ status: number; body: unknown }> {
   return new Promise((resolve, reject) => {
     const failed = (why: string, cause?: unknown): void =>
       reject(new ControlError(`the running server does not answer at ${path}: ${why}`, { cause }));
-    const outgoing = httpRequest({ socketPath: path, method, path: "/", agent: false, timeout: ANSWER_TIMEOUT_MS });
+    // Not closed by the server: where that is faster than the end of a long request, node takes it for a failed one.
+    const headers = { connection: "keep-alive" };
+    const options = { socketPath: path, method, path: url, headers, agent: false as const, timeout: ANSWER_TIMEOUT_MS };
+    const outgoing = httpRequest(options);
     outgoing.once("timeout", () => outgoing.destroy(new Error(`nothing came for ${ANSWER_TIMEOUT_MS / 1000} seconds`)));
     outgoing.once("error", (error) => failed(error.message, error));
     outgoing.once("response", (incoming) => {

@@ -101,6 +101,11 @@ export const NS = {
   retraction: "urn:xmpp:message-retract:1", // XEP-0424
   reactions: "urn:xmpp:reactions:0", // XEP-0444
   fileSharing: "urn:xmpp:sfs:0", // XEP-0447
+  portable: "urn:xmpp:pie:0", // XEP-0227
+  portableScram: "urn:xmpp:pie:0#scram", // XEP-0227
+  portableArchive: "urn:xmpp:pie:0#mam", // XEP-0227
+  include: "http://www.w3.org/2001/XInclude", // XEP-0227 section 5
+  privacy: "jabber:iq:privacy", // XEP-0016
   e2e: "urn:ietf:params:xml:ns:xmpp-e2e", // RFC 3923
   pidf: "urn:ietf:params:xml:ns:pidf", // RFC 3863
   pidfIm: "urn:ietf:params:xml:ns:pidf:im", // RFC 3863 section 4.1.4 examples, never standardised

@@ -7,6 +7,7 @@ import { memoryAudit } from "./memory/audit.ts";
 import { memoryBlocking } from "./memory/blocking.ts";
 import { memoryCapabilities } from "./memory/capabilities.ts";
 import { memoryGateway } from "./memory/gateway.ts";
+import { holdingsFiller } from "./memory/holdings.ts";
 import { memoryOffline } from "./memory/offline.ts";
 import { memoryProfiles } from "./memory/profiles.ts";
 import { memoryPubsub } from "./memory/pubsub.ts";
@@ -31,9 +32,12 @@ export function createMemoryStore(): Store {
   const profiles = memoryProfiles(run);
   const pushes = memoryPushes(run);
   const uploads = memoryUploads(run);
-  const accounts = memoryAccounts(run, (owner) => {
-    for (const { erase } of [roster, offline, archive, sessions, pubsub, rooms, blocking, profiles, pushes, uploads])
-      erase(owner);
+  const accounts = memoryAccounts(run, {
+    erase(owner) {
+      for (const { erase } of [roster, offline, archive, sessions, pubsub, rooms, blocking, profiles, pushes, uploads])
+        erase(owner);
+    },
+    fill: holdingsFiller({ roster, offline, profiles, pubsub }),
   });
   const secrets = new Map<string, string>();
   return {

@@ -4,20 +4,21 @@
 import { randomBytes } from "node:crypto";
 import type { Database } from "better-sqlite3";
 import { sqliteAccounts } from "./sqlite/accounts.ts";
-import { archiveEraser, sqliteArchive } from "./sqlite/archive.ts";
+import { sqliteArchive } from "./sqlite/archive.ts";
 import { sqliteAudit } from "./sqlite/audit.ts";
 import { blockingEraser, sqliteBlocking } from "./sqlite/blocking.ts";
 import { sqliteCapabilities } from "./sqlite/capabilities.ts";
 import { type CheckpointOptions, Checkpoints } from "./sqlite/checkpoints.ts";
 import { sqliteGateway } from "./sqlite/gateway.ts";
-import { offlineEraser, sqliteOffline } from "./sqlite/offline.ts";
+import { holdingsFiller } from "./sqlite/holdings.ts";
+import { sqliteOffline } from "./sqlite/offline.ts";
 import { type Durability, LOG_SETTINGS, openDatabase } from "./sqlite/open.ts";
 import { profileEraser, sqliteProfiles } from "./sqlite/profiles.ts";
 import { pubsubEraser, sqlitePubsub } from "./sqlite/pubsub.ts";
 import { pushEraser, sqlitePushes } from "./sqlite/pushes.ts";
 import { roomEraser, sqliteRooms } from "./sqlite/rooms.ts";
 import { rosterEraser, sqliteRoster } from "./sqlite/roster.ts";
-import { sessionEraser, sqliteSessions } from "./sqlite/sessions.ts";
+import { sqliteSessions } from "./sqlite/sessions.ts";
 import { Turn } from "./sqlite/turn.ts";
 import { sqliteUploads, uploadEraser } from "./sqlite/uploads.ts";
 import { WalFile } from "./sqlite/wal-file.ts";
@@ -45,15 +46,17 @@ export function openSqliteStore(file: string, options: SqliteStoreOptions = {}):
 /** The store over an open and migrated database, which it then owns. For tests; others call openSqliteStore. */
 export function sqliteStore(db: Database, options: SqliteStoreOptions = {}): Store {
   const { turn, close } = openTurn(db, options);
-  const eraseArchive = archiveEraser(db);
+  const offline = sqliteOffline(db, turn);
+  const archive = sqliteArchive(db, turn);
+  const sessions = sqliteSessions(db, turn);
   const eraseBlockList = blockingEraser(db);
   const eraseProfile = profileEraser(db);
   const erasePushes = pushEraser(db);
   const erasers = [
     rosterEraser(db),
-    offlineEraser(db),
-    eraseArchive,
-    sessionEraser(db),
+    offline.erase,
+    archive.erase,
+    sessions.erase,
     pubsubEraser(db),
     roomEraser(db),
     eraseBlockList,
@@ -65,11 +68,11 @@ export function sqliteStore(db: Database, options: SqliteStoreOptions = {}): Sto
     for (const eraser of erasers) eraser(owner);
   };
   return {
-    accounts: sqliteAccounts(db, turn, erase),
+    accounts: sqliteAccounts(db, turn, { erase, fill: holdingsFiller(db, offline.fill) }),
     roster: sqliteRoster(db, turn),
-    offline: sqliteOffline(db, turn),
-    archive: sqliteArchive(db, turn, eraseArchive),
-    sessions: sqliteSessions(db, turn),
+    offline: offline.store,
+    archive: archive.store,
+    sessions: sessions.store,
     pubsub: sqlitePubsub(db, turn),
     capabilities: sqliteCapabilities(db, turn),
     rooms: sqliteRooms(db, turn),

@@ -41,9 +41,43 @@ export type Account = {
   readonly credentials: readonly StoredCredential[];
 };
 
+/**
+ * What an account is filled with in one step: each part that is given takes the place of all there is of it. The caller
+ * keeps to the limits, but for the quota of nodes.
+ */
+export type AccountHoldings = {
+  /** Roster items, and requests that wait outside the roster; each contact once. */
+  readonly roster?: readonly RosterItem[];
+  /** Oldest first. */
+  readonly offline?: readonly Omit<OfflineMessage, "id">[];
+  readonly vcard?: string;
+  /** Each namespace and name once. */
+  readonly privateXml?: readonly PrivateElement[];
+  /** With their items, the oldest first. Each name, and each id of a node's, once. */
+  readonly nodes?: readonly (Pick<PubsubNode, "name" | keyof PubsubNodeState> & {
+    readonly items: readonly PubsubItem[];
+  })[];
+};
+
+/** An account that comes from elsewhere. */
+export type ImportedAccount = {
+  /** Without credentials: those of an account that is there stay. */
+  readonly account: Account;
+  /** Its bare JID. */
+  readonly owner: string;
+  readonly holdings: AccountHoldings;
+  /** Of its nodes. */
+  readonly quota: PubsubQuota;
+};
+
 export interface AccountStore {
   /** False if the account exists; nothing is changed then. */
   create(account: Account): Promise<boolean>;
+  /**
+   * Creates an account and fills it, in one step. One that exists: `keep` changes nothing, `replace` sets its credentials
+   * and fills it. Rejects with StoreLimitError where the nodes are beyond the quota; nothing is changed then.
+   */
+  import(imported: ImportedAccount, existing: "keep" | "replace"): Promise<"created" | "replaced" | "kept">;
   get(localpart: string): Promise<Account | undefined>;
   /** Replaces all credentials; false if there is no such account. */
   setCredentials(localpart: string, credentials: readonly StoredCredential[]): Promise<boolean>;
@@ -57,6 +91,8 @@ export interface AccountStore {
   list(page: PageRequest): Promise<Account[]>;
   /** How many accounts have only a credential of kind bcrypt. */
   countBcryptOnly(): Promise<number>;
+  /** How many accounts have credentials, but none of this kind. */
+  countWithout(kind: "SCRAM-SHA-1" | "SCRAM-SHA-256"): Promise<number>;
 }
 
 // ---- rosters
@@ -207,6 +243,11 @@ export type ArchiveBound = { readonly id: string; readonly at: EpochMs };
 
 /** An archive is in the order of adding, and its times never descend. */
 export interface ArchiveStore {
+  /**
+   * An id for a message that is to be added, which tells nothing and was never given out (XEP-0359 version 0.7.0 section 6).
+   * Others may be added, too; to add one of these costs least.
+   */
+  newId(): string;
   /**
    * Appends each message to the archive of its owner. A time before that of the message in front is stored as that one's:
    * a clock that is set back hides nothing from a client that asks for what is new. Rejects if an id is in its archive
@@ -527,6 +568,8 @@ export interface ProfileStore {
     change: (xml: string | undefined) => string | undefined,
   ): Promise<{ readonly before: string | undefined; readonly after: string | undefined }>;
   privateXml(owner: string, ns: string, name: string): Promise<string | undefined>;
+  /** All of it, in order of namespace and name. */
+  allPrivateXml(owner: string): Promise<PrivateElement[]>;
   /**
    * Each element replaces those of its name and namespace; without XML it removes them. Rejects with StoreLimitError where
    * the account would come to have more than `limits` allow.

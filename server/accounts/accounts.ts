@@ -1,6 +1,14 @@
 // The accounts of the domain: made, changed and deleted by administration, verified by SASL. The built-in Authenticator.
 
-import type { Account, AccountStore, PageRequest, StoredCredential } from "../../storage/store.ts";
+import {
+  type Account,
+  type AccountHoldings,
+  type AccountStore,
+  type PageRequest,
+  type PubsubQuota,
+  type StoredCredential,
+  StoreLimitError,
+} from "../../storage/store.ts";
 import type { Clock, EpochMs } from "../clock.ts";
 import type { AuthConfig } from "../config.ts";
 import { prepareLocalpart } from "../jid.ts";
@@ -33,6 +41,17 @@ export type AccountSummary = {
 
 const EXISTING_KEPT = 10_000;
 
+/** Neither password nor keys: an account that nobody can log in with until it gets a password. */
+export type NewAccount = {
+  readonly localpart: string;
+  readonly password?: string | undefined;
+  /** Keys of one hash or of both, the best first; not looked at where there is a password. */
+  readonly keys: readonly (readonly [ScramHash, ScramKeys])[];
+  readonly holdings: AccountHoldings;
+};
+
+export type ImportOutcome = "created" | "replaced" | "kept" | AccountError | StoreLimitError;
+
 /**
  * What administration calls takes a localpart as a person wrote it; what the Authenticator's part calls takes a prepared
  * one. Call `stop()` at the end. Source: docs/credentials.md points 1 to 3.
@@ -45,7 +64,8 @@ export class Accounts implements Authenticator {
   #writes: Promise<unknown> = Promise.resolve();
   /** Some of those that exist: every message to somebody who is away asks. */
   readonly #existing = new Set<string>();
-  #count: { readonly value: number; readonly readAt: EpochMs } | undefined;
+  /** How many accounts lack the keys of a hash. */
+  #counts: { readonly readAt: EpochMs; readonly lacking: Promise<Readonly<Record<ScramHash, number>>> } | undefined;
 
   constructor(parts: AccountsParts) {
     this.#parts = parts;
@@ -54,7 +74,7 @@ export class Accounts implements Authenticator {
     if (parts.config.storage === "bcrypt") return;
     this.scram = {
       iterations: parts.config.scramIterations,
-      usable: (localpart) => this.#scramUsable(localpart),
+      usable: (localpart, hash) => this.#scramUsable(localpart, hash),
       keys: (localpart, hash) => this.#scramKeys(localpart, hash),
     };
   }
@@ -103,6 +123,63 @@ export class Accounts implements Authenticator {
     return name;
   }
 
+  /**
+   * Makes many accounts, with what they hold, in one commit. Of an account that exists, `keep` leaves all as it is, and
+   * `replace` puts what is new, part by part, in the place of what is there.
+   * @param check nothing is changed; resolves with what would be
+   * @returns one outcome for each account, in order; AccountError: "invalid-localpart", "invalid-password";
+   * StoreLimitError: its nodes are beyond the quota
+   * Rejects with what the store rejects with; whoever calls again with `keep` makes what is missing.
+   */
+  async import(
+    accounts: readonly NewAccount[],
+    { existing, quota, check }: { existing: "keep" | "replace"; quota: PubsubQuota; check: boolean },
+  ): Promise<ImportOutcome[]> {
+    const made = await Promise.all(accounts.map((account) => orRefusal(() => this.#prepare(account, existing, check))));
+    const { domain, clock } = this.#parts;
+    const createdAt = clock.now();
+    return this.#write((store) =>
+      Promise.all(
+        made.map((one): ImportOutcome | Promise<ImportOutcome> => {
+          if (typeof one === "string" || one instanceof Error) return one;
+          const { localpart, credentials, holdings } = one;
+          const account = { localpart, createdAt, credentials };
+          const imported = { account, owner: `${localpart}@${domain}`, holdings, quota };
+          return orRefusal(() => store.import(imported, existing));
+        }),
+      ),
+    );
+  }
+
+  // What is known already, and with `check` all, is an outcome. An account that will be kept makes no work: an import that is
+  // started again comes to where it was at once.
+  async #prepare(
+    { localpart, password, keys, holdings }: NewAccount,
+    existing: "keep" | "replace",
+    check: boolean,
+  ): Promise<Prepared | ImportOutcome> {
+    const name = prepareName(localpart);
+    const prepared = password === undefined ? undefined : prepareNew(password);
+    const isThere = (await this.#parts.store.get(name)) !== undefined;
+    if (isThere && existing === "keep") return "kept";
+    if (check) return isThere ? "replaced" : "created";
+    const credentials =
+      prepared === undefined
+        ? keys.map(([hash, pair]) => this.#credentials.fromScram(name, hash, pair))
+        : await this.#credentials.makeInBulk(name, prepared);
+    return { localpart: name, credentials, holdings };
+  }
+
+  /** The SCRAM keys of an account, the best first; empty: it has none. Throws AccountError "not-found", SealError. */
+  async keysOf(localpart: string): Promise<(readonly [ScramHash, ScramKeys])[]> {
+    const account = await this.#parts.store.get(localpart);
+    if (account === undefined) throw notFound(localpart);
+    return (["SHA-256", "SHA-1"] as const).flatMap((hash) => {
+      const keys = this.#credentials.scramKeys(account, hash);
+      return keys === undefined ? [] : [[hash, keys] as const];
+    });
+  }
+
   /** In order of localpart. */
   async list(page: PageRequest): Promise<AccountSummary[]> {
     const accounts = await this.#parts.store.list(page);
@@ -144,17 +221,17 @@ export class Accounts implements Authenticator {
       if (error instanceof AccountError && error.code === "busy") return "busy";
       throw error;
     }
-    if (account !== undefined && this.scram !== undefined && hasOnlyBcrypt(account)) {
+    if (account !== undefined && this.scram !== undefined && SCRAM_KINDS.some((kind) => lacks(account, kind))) {
       await this.#upgrade(account, password);
     }
     return "right";
   }
 
-  async #scramUsable(localpart: string | undefined): Promise<boolean> {
-    if ((await this.#cachedCount()) === 0) return true;
+  async #scramUsable(localpart: string | undefined, hash: ScramHash): Promise<boolean> {
+    if ((await this.#cachedCounts())[hash] === 0) return true;
     if (localpart === undefined) return false;
     const account = await this.#parts.store.get(localpart);
-    return account === undefined || !hasOnlyBcrypt(account);
+    return account === undefined || !lacks(account, `SCRAM-${hash}`);
   }
 
   async #scramKeys(localpart: string, hash: ScramHash): Promise<ScramKeys | undefined> {
@@ -192,20 +269,54 @@ export class Accounts implements Authenticator {
       try {
         return await step(this.#parts.store);
       } finally {
-        this.#count = undefined;
+        this.#counts = undefined;
       }
     });
     this.#writes = done.catch(() => {});
     return done;
   }
 
-  async #cachedCount(): Promise<number> {
-    const now = this.#parts.clock.now();
-    if (this.#count === undefined || now - this.#count.readAt >= COUNT_CACHE_MS) {
-      this.#count = { value: await this.#parts.store.countBcryptOnly(), readAt: now };
+  async #cachedCounts(): Promise<Readonly<Record<ScramHash, number>>> {
+    const readAt = this.#parts.clock.now();
+    if (this.#counts === undefined || readAt - this.#counts.readAt >= COUNT_CACHE_MS) {
+      this.#counts = { readAt, lacking: this.#readCounts() };
     }
-    return this.#count.value;
+    const counts = this.#counts;
+    try {
+      return await counts.lacking;
+    } catch (error) {
+      if (this.#counts === counts) this.#counts = undefined;
+      throw error;
+    }
   }
+
+  async #readCounts(): Promise<Readonly<Record<ScramHash, number>>> {
+    const { store } = this.#parts;
+    const [sha256, sha1] = await Promise.all([store.countWithout("SCRAM-SHA-256"), store.countWithout("SCRAM-SHA-1")]);
+    return { "SHA-256": sha256, "SHA-1": sha1 };
+  }
+}
+
+type Prepared = {
+  readonly localpart: string;
+  readonly credentials: readonly StoredCredential[];
+  readonly holdings: AccountHoldings;
+};
+
+async function orRefusal<T>(work: () => Promise<T>): Promise<T | AccountError | StoreLimitError> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof AccountError || error instanceof StoreLimitError) return error;
+    throw error;
+  }
+}
+
+const SCRAM_KINDS = ["SCRAM-SHA-256", "SCRAM-SHA-1"] as const;
+
+/** An account without any credentials lacks nothing: nobody can log in with it whatever is offered. */
+function lacks({ credentials }: Account, wanted: (typeof SCRAM_KINDS)[number]): boolean {
+  return credentials.length > 0 && !credentials.some(({ kind }) => kind === wanted);
 }
 
 function prepareName(localpart: string): string {

@@ -32,10 +32,10 @@ export interface ScramSource {
   /** The iteration count of a newly set password, which unknown localparts are answered with too. */
   readonly iterations: number;
   /**
-   * Whether SCRAM can be offered to a stream whose header claims `localpart`, or claims nobody (undefined).
+   * Whether SCRAM with this hash can be offered to a stream whose header claims `localpart`, or claims nobody (undefined).
    * True for an unknown localpart, as for one with keys.
    */
-  usable(localpart: string | undefined): Promise<boolean>;
+  usable(localpart: string | undefined, hash: ScramHash): Promise<boolean>;
   /** Undefined: no such account, or it has no keys for this hash. */
   keys(localpart: string, hash: ScramHash): Promise<ScramKeys | undefined>;
 }

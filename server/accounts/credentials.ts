@@ -15,6 +15,8 @@ const SALT_OCTETS = 16;
 // node's thread pool has four threads; files and name look-ups need it too.
 const PBKDF2_AT_A_TIME = 4;
 const PBKDF2_QUEUE = 500; // at 10 000 iterations about a second's work
+/** Of the passwords of an import: a thread is left for logins. */
+const BULK_AT_A_TIME = 3;
 
 type Settings = Pick<AuthConfig, "storage" | "scramIterations" | "bcryptCost" | "bcryptQueue">;
 
@@ -23,6 +25,7 @@ export class Credentials {
   readonly #seal: Seal;
   readonly #bcrypt: Bcrypt;
   readonly #gate = new Gate(PBKDF2_AT_A_TIME, PBKDF2_QUEUE);
+  readonly #bulkGate = new Gate(BULK_AT_A_TIME, Number.POSITIVE_INFINITY);
 
   constructor(settings: Settings, seal: Seal) {
     this.#settings = settings;
@@ -45,6 +48,21 @@ export class Credentials {
       );
     }
     return [this.fromBcrypt(localpart, await this.#bcrypt.hash(password, this.#settings.bcryptCost))];
+  }
+
+  /** As `make`, behind others of the same import; it waits as long as need be. */
+  makeInBulk(localpart: string, password: string): Promise<StoredCredential[]> {
+    return this.#bulkGate.run(() => this.make(localpart, password));
+  }
+
+  /** The row for SCRAM keys that were checked. */
+  fromScram(
+    localpart: string,
+    hash: ScramHash,
+    { salt, iterations, storedKey, serverKey }: ScramKeys,
+  ): StoredCredential {
+    const kind = `SCRAM-${hash}` as const;
+    return { kind, salt, iterations, ...this.#seal.seal(Buffer.concat([storedKey, serverKey]), localpart, kind) };
   }
 
   /** The row for a bcrypt hash that was checked. */
@@ -98,14 +116,9 @@ export class Credentials {
   }
 
   async #makeScram(localpart: string, password: string, hash: ScramHash): Promise<StoredCredential> {
-    const { salt, iterations, storedKey, serverKey } = await this.#derive(
-      hash,
-      password,
-      randomBytes(SALT_OCTETS),
-      this.#settings.scramIterations,
-    );
-    const kind = `SCRAM-${hash}` as const;
-    return { kind, salt, iterations, ...this.#seal.seal(Buffer.concat([storedKey, serverKey]), localpart, kind) };
+    const salt = randomBytes(SALT_OCTETS);
+    const keys = await this.#derive(hash, password, salt, this.#settings.scramIterations);
+    return this.fromScram(localpart, hash, keys);
   }
 
   #unsealScram(localpart: string, row: StoredCredential, hash: ScramHash): ScramKeys {

@@ -108,7 +108,7 @@ export class Archive {
    * @param owner bare JID of the archive
    * @param contact the other side: who sent it, or to whom it is sent
    * @param message as the account's client sent it or gets it, `from` stamped; with its stanza-id or without
-   * @param id made by newStanzaId; the same that recipients are told
+   * @param id of ArchiveStore.newId; the same that recipients are told
    */
   entry(owner: string, contact: Jid, message: Element, id: string, at: EpochMs): ArchivedMessage {
     const stored = withoutClaimedSender(withoutForgedIds(message, owner));

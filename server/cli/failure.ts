@@ -31,6 +31,7 @@ const MADE_FOR_PEOPLE = new Set([
   "FolderLockedError",
   "CertificateError",
   "ListenError",
+  "PortableError",
   "SealError",
   "StoreLimitError",
   "StoreOpenError",

@@ -1,8 +1,13 @@
 // Administration by the command line: through the server that runs on the data folder, else on its database directly.
 
+import { existsSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
+import { FolderLockedError, refuseLockedFolder } from "../../storage/folder-lock.ts";
 import type { Admin } from "../admin.ts";
-import type { Config } from "../config.ts";
+import { type Config, parseConfig } from "../config.ts";
+import { controlPath } from "../control/path.ts";
+import { connectAdmin } from "../control.ts";
+import { loadConfigFile } from "./config-file.ts";
 import { Failure } from "./failure.ts";
 
 const ATTEMPTS = 50;
@@ -11,24 +16,22 @@ const ATTEMPT_MS = 100;
 /** The options that every command has. */
 export type CommonOptions = { readonly config?: string; readonly verbose?: boolean };
 
-/** What `act` returns. Throws what it throws, and ConfigError, Failure, ControlError, and all of createServer's. */
+/** What `act` returns, which is told whether the server runs. Throws what it throws, and ConfigError, Failure, ControlError, and all of createServer's. */
 export async function withAdmin<T>(
   options: CommonOptions,
-  act: (admin: Admin, config: Config) => Promise<T>,
+  act: (admin: Admin, config: Config, isRunning: boolean) => Promise<T>,
 ): Promise<T> {
-  const { loadConfigFile } = await import("./config-file.ts");
-  const { parseConfig } = await import("../config.ts");
   const input = loadConfigFile(options.config, process.env).config;
   const config = parseConfig(input);
   if (config.storage.path === ":memory:") {
     throw new Failure("storage.path is :memory:, so nothing would be kept; set it to a folder");
   }
   const running = await findRunning(config.storage.path);
-  if (running !== undefined) return act(running, config);
+  if (running !== undefined) return act(running, config, true);
   const { createServer } = await import("../index.ts");
   const server = await createServer(input);
   try {
-    return await act(server.admin, config);
+    return await act(server.admin, config, false);
   } finally {
     await server.stop();
   }
@@ -36,7 +39,6 @@ export async function withAdmin<T>(
 
 // A server that is starting or stopping holds the lock but has no control socket; that does not last long.
 async function findRunning(dataFolder: string): Promise<Admin | undefined> {
-  const { FolderLockedError, refuseLockedFolder } = await import("../../storage/folder-lock.ts");
   for (let attempts = 1; ; attempts += 1) {
     const running = await connectRunning(dataFolder);
     if (running !== undefined) return running;
@@ -61,11 +63,6 @@ function withoutSocket(pid: number | undefined, dataFolder: string): Failure {
 
 /** The Admin of the server that runs on this data folder; undefined: none does. */
 export async function connectRunning(dataFolder: string): Promise<Admin | undefined> {
-  const { existsSync } = await import("node:fs");
   if (!existsSync(dataFolder)) return undefined;
-  const [{ connectAdmin }, { controlPath }] = await Promise.all([
-    import("../control.ts"),
-    import("../control/path.ts"),
-  ]);
   return connectAdmin(await controlPath(dataFolder, false));
 }

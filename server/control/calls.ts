@@ -1,7 +1,8 @@
 // The calls that go through the control socket: for each one of Admin, what it takes and what it answers.
 
-import { z } from "zod";
+import * as z from "zod";
 import type { Admin, AdminError } from "../admin.ts";
+import { exportedUser, importOptions, importResult, portableUser } from "./portable.ts";
 
 type Calls = {
   readonly [Name in keyof Admin]: {
@@ -24,6 +25,8 @@ export const CALLS: Calls = {
     answers: z.array(text),
   },
   importUser: { takes: z.tuple([text, text]), answers: nothing },
+  importUsers: { takes: z.tuple([z.array(portableUser), importOptions]), answers: z.array(importResult) },
+  exportUser: { takes: z.tuple([text]), answers: exportedUser },
   countBcryptOnly: { takes: z.tuple([]), answers: z.number() },
   addToken: { takes: z.tuple([text]), answers: z.object({ id: text, token: text }) },
   listTokens: { takes: z.tuple([]), answers: z.array(z.object({ id: text, scope: text, createdAt: z.number() })) },

@@ -81,7 +81,7 @@ export class RoomMessages {
     const { core, delivery, registry, journal } = this.#parts;
     const { room } = active;
     const at = core.clock.now();
-    const id = newStanzaId();
+    const id = core.store.archive.newId();
     const owner = room.address.toString();
     const stanza = message.archived ? withStanzaId(message.stanza, owner, id) : withoutForgedIds(message.stanza, owner);
     const shared = new SharedStanza(stanza);

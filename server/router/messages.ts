@@ -9,7 +9,7 @@ import { randomBytes } from "node:crypto";
 import type { Element } from "ltx";
 import { isArchivable } from "../archive/archivable.ts";
 import type { Archive } from "../archive/archive.ts";
-import { newStanzaId, withoutForgedIds, withStanzaId } from "../archive/stanza-id.ts";
+import { withoutForgedIds, withStanzaId } from "../archive/stanza-id.ts";
 import type { EpochMs } from "../clock.ts";
 import { type StanzaError, stanzaError } from "../errors.ts";
 import { Jid } from "../jid.ts";
@@ -232,7 +232,7 @@ export class Messages {
 
   /** Puts a message into its owner's archive. Returns it as the owner's devices see it, with its id there. */
   #keep(mail: Mail, message: Element, owner: string, contact: Jid): Element {
-    const id = newStanzaId();
+    const id = this.#core.store.archive.newId();
     mail.rows.push((this.#archive as Archive).entry(owner, contact, message, id, mail.at));
     return withStanzaId(message, owner, id);
   }

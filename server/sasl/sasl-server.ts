@@ -42,6 +42,8 @@ const SCRAM: readonly { name: string; hash: ScramHash; plus: boolean }[] = [
   { name: "SCRAM-SHA-1", hash: "SHA-1", plus: false },
 ];
 
+const HASHES: readonly ScramHash[] = ["SHA-256", "SHA-1"];
+
 /** Throws ConfigError if nobody could ever log in: PLAIN is off, and the authenticator knows nothing else. */
 export function createSaslServer(parts: SaslParts): SaslServer {
   const { config, authenticator, domain, secret } = parts;
@@ -54,9 +56,10 @@ export function createSaslServer(parts: SaslParts): SaslServer {
   const shown = new WeakMap<SaslContext, SaslOffer>();
 
   const makeOffer = async (context: SaslContext): Promise<SaslOffer> => {
-    const scram = await offersScram(parts, context);
-    const plus = scram && context.secure && context.bindings.size > 0;
-    const names = scram ? SCRAM.filter((mechanism) => plus || !mechanism.plus).map(({ name }) => name) : [];
+    const hashes = await offeredHashes(parts, context);
+    const plus = hashes.length > 0 && context.secure && context.bindings.size > 0;
+    const offered = SCRAM.filter((mechanism) => hashes.includes(mechanism.hash) && (plus || !mechanism.plus));
+    const names = offered.map(({ name }) => name);
     const offer: SaslOffer = {
       mechanisms: config.plain ? [...names, "PLAIN"] : names,
       bindings: plus ? [...context.bindings.keys()] : [],
@@ -85,12 +88,18 @@ export function createSaslServer(parts: SaslParts): SaslServer {
   };
 }
 
-// While accounts are left that only have a bcrypt hash, nobody is offered SCRAM but who claims an account that can do it: a
-// client that chose SCRAM would not fall back. Without PLAIN such accounts cannot log in anyway.
-async function offersScram({ config, authenticator, domain }: SaslParts, { claimed }: SaslContext): Promise<boolean> {
-  if (authenticator.scram === undefined) return false;
-  if (!config.plain) return true;
-  return authenticator.scram.usable(claimed?.domainpart === domain ? claimed.localpart : undefined);
+// While accounts are left that lack the keys of a hash (only a bcrypt hash, or keys of the other one, from another server),
+// nobody is offered it but who claims an account that has them: a client that chose it would not fall back. Where PLAIN is
+// off and no hash serves everybody, all are offered: nobody would get in otherwise.
+async function offeredHashes(
+  { config, authenticator: { scram }, domain }: SaslParts,
+  { claimed }: SaslContext,
+): Promise<readonly ScramHash[]> {
+  if (scram === undefined) return [];
+  const localpart = claimed?.domainpart === domain ? claimed.localpart : undefined;
+  const usable = await Promise.all(HASHES.map((hash) => scram.usable(localpart, hash)));
+  const hashes = HASHES.filter((_, i) => usable[i]);
+  return hashes.length === 0 && !config.plain ? HASHES : hashes;
 }
 
 /** Source: RFC 6120 section 6.5.10: the client learns no more than the condition. */

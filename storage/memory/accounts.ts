@@ -1,12 +1,19 @@
 // Accounts and their credentials.
 
 import { pageRows } from "../bounds.ts";
-import type { Account, AccountStore } from "../store.ts";
+import type { Account, AccountStore, ImportedAccount } from "../store.ts";
 import type { Run } from "./run.ts";
 import { compareText, frozenCopy } from "./values.ts";
 
-/** @param erase removes what else belongs to an owner (a bare JID) */
-export function memoryAccounts(run: Run, erase: (owner: string) => void): AccountStore {
+/** What belongs to an owner (a bare JID) besides the account. */
+export type OtherMaps = {
+  erase(owner: string): void;
+  /** Throws before it changes anything. */
+  fill(imported: ImportedAccount): void;
+};
+
+/** Accounts by localpart. */
+export function memoryAccounts(run: Run, { erase, fill }: OtherMaps): AccountStore {
   const accounts = new Map<string, Account>();
   return {
     create: (account) =>
@@ -14,6 +21,16 @@ export function memoryAccounts(run: Run, erase: (owner: string) => void): Accoun
         if (accounts.has(account.localpart)) return false;
         accounts.set(account.localpart, frozenCopy(account));
         return true;
+      }),
+    import: (imported, existing) =>
+      run(() => {
+        const { account } = imported;
+        const known = accounts.get(account.localpart);
+        if (known !== undefined && existing === "keep") return "kept";
+        fill(imported);
+        const credentials = account.credentials.length > 0 ? account.credentials : (known?.credentials ?? []);
+        accounts.set(account.localpart, frozenCopy({ ...(known ?? account), credentials }));
+        return known === undefined ? "created" : "replaced";
       }),
     get: (localpart) => run(() => frozenCopy(accounts.get(localpart))),
     setCredentials: (localpart, credentials) =>
@@ -36,6 +53,12 @@ export function memoryAccounts(run: Run, erase: (owner: string) => void): Accoun
         return page.flatMap((localpart) => frozenCopy(accounts.get(localpart)) ?? []);
       }),
     countBcryptOnly: () => run(() => [...accounts.values()].filter(isBcryptOnly).length),
+    countWithout: (wanted) =>
+      run(() => {
+        const lacking = ({ credentials }: Account): boolean =>
+          credentials.length > 0 && !credentials.some(({ kind }) => kind === wanted);
+        return [...accounts.values()].filter(lacking).length;
+      }),
   };
 }
 

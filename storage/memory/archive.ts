@@ -1,5 +1,6 @@
 // Message archives (XEP-0313 version 1.1.3).
 
+import { randomBytes } from "node:crypto";
 import { pageRows, rows } from "../bounds.ts";
 import type { ArchivedMessage, ArchivePage, ArchivePreferences, ArchiveQuery, ArchiveStore } from "../store.ts";
 import type { Run } from "./run.ts";
@@ -35,6 +36,7 @@ export function memoryArchive(run: Run): { readonly store: ArchiveStore; readonl
   }
 
   const store: ArchiveStore = {
+    newId: () => randomBytes(16).toString("base64url"),
     add: (messages) =>
       run(() => {
         refuseKnown(messages, archives);

@@ -5,8 +5,12 @@ import { inOrder } from "../offline-order.ts";
 import type { OfflineMessage, OfflineStore } from "../store.ts";
 import type { Run } from "./run.ts";
 
-/** Messages by owner; `erase` removes all of one. */
-export function memoryOffline(run: Run): { readonly store: OfflineStore; readonly erase: (owner: string) => void } {
+/** Messages by owner; `erase` removes all of one, `fill` puts others in their place. */
+export function memoryOffline(run: Run): {
+  readonly store: OfflineStore;
+  readonly erase: (owner: string) => void;
+  readonly fill: (owner: string, messages: readonly Omit<OfflineMessage, "id">[]) => void;
+} {
   const boxes = new Map<string, OfflineMessage[]>();
   let lastId = 0;
   const store: OfflineStore = {
@@ -49,5 +53,10 @@ export function memoryOffline(run: Run): { readonly store: OfflineStore; readonl
       }),
     count: (owner) => run(() => boxes.get(owner)?.length ?? 0),
   };
-  return { store, erase: (owner) => boxes.delete(owner) };
+  function fill(owner: string, messages: readonly Omit<OfflineMessage, "id">[]): void {
+    boxes.delete(owner);
+    for (const { xml, at } of messages) void store.add(owner, xml, at, Number.POSITIVE_INFINITY);
+  }
+
+  return { store, erase: (owner) => boxes.delete(owner), fill };
 }

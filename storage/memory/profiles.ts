@@ -3,10 +3,15 @@
 import { checkPrivateLimits, privateBytes } from "../bounds.ts";
 import type { LastActivity, PrivateElement, ProfileStore } from "../store.ts";
 import type { Run } from "./run.ts";
-import { frozenCopy } from "./values.ts";
+import { compareText, frozenCopy } from "./values.ts";
 
-/** Profiles by owner; `erase` removes all of one. */
-export function memoryProfiles(run: Run): { readonly store: ProfileStore; readonly erase: (owner: string) => void } {
+/** Profiles by owner; `erase` removes all of one, the others put a part in the place of what is there. */
+export function memoryProfiles(run: Run): {
+  readonly store: ProfileStore;
+  readonly erase: (owner: string) => void;
+  readonly fillVcard: (owner: string, xml: string) => void;
+  readonly fillPrivateXml: (owner: string, elements: readonly PrivateElement[]) => void;
+} {
   const vcards = new Map<string, string>();
   const privateXml = new Map<string, Map<string, PrivateElement>>();
   const activities = new Map<string, LastActivity>();
@@ -26,6 +31,11 @@ export function memoryProfiles(run: Run): { readonly store: ProfileStore; readon
         return { before, after };
       }),
     privateXml: (owner, ns, name) => run(() => privateXml.get(owner)?.get(keyOf({ ns, name }))?.xml),
+    allPrivateXml: (owner) =>
+      run(() => {
+        const all = [...(privateXml.get(owner)?.values() ?? [])];
+        return all.sort((a, b) => compareText(a.ns, b.ns) || compareText(a.name, b.name));
+      }),
     setPrivateXml: (owner, elements, limits) =>
       run(() => {
         const before = privateXml.get(owner) ?? new Map<string, PrivateElement>();
@@ -41,7 +51,14 @@ export function memoryProfiles(run: Run): { readonly store: ProfileStore; readon
     setLastActivity: (owner, activity) => run(() => void activities.set(owner, frozenCopy(activity))),
     erase: (owner) => run(() => erase(owner)),
   };
-  return { store, erase };
+  return {
+    store,
+    erase,
+    fillVcard: (owner, xml) => void vcards.set(owner, xml),
+    fillPrivateXml(owner, elements) {
+      privateXml.set(owner, new Map(elements.map((element) => [keyOf(element), frozenCopy(element)])));
+    },
+  };
 }
 
 function keyOf({ ns, name }: Pick<PrivateElement, "ns" | "name">): string {

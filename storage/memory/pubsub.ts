@@ -1,7 +1,15 @@
 // Personal publish-subscribe nodes (XEP-0060).
 
 import { checkPubsubQuota, pageRows, pubsubItemBytes } from "../bounds.ts";
-import type { PubsubItem, PubsubItemQuery, PubsubNode, PubsubNodeState, PubsubQuota, PubsubStore } from "../store.ts";
+import type {
+  AccountHoldings,
+  PubsubItem,
+  PubsubItemQuery,
+  PubsubNode,
+  PubsubNodeState,
+  PubsubQuota,
+  PubsubStore,
+} from "../store.ts";
 import type { Run } from "./run.ts";
 import { compareText, frozenCopy } from "./values.ts";
 
@@ -9,8 +17,12 @@ import { compareText, frozenCopy } from "./values.ts";
 type Held = { node: PubsubNode; readonly items: Map<string, PubsubItem>; bytes: number };
 type Account = Map<string, Held>;
 
-/** Nodes by owner and name; `erase` removes all of one owner. */
-export function memoryPubsub(run: Run): { readonly store: PubsubStore; readonly erase: (owner: string) => void } {
+/** Nodes by owner and name; `erase` removes all of one owner, `fill` puts others in their place. */
+export function memoryPubsub(run: Run): {
+  readonly store: PubsubStore;
+  readonly erase: (owner: string) => void;
+  readonly fill: (owner: string, nodes: NonNullable<AccountHoldings["nodes"]>, at: number) => void;
+} {
   const accounts = new Map<string, Account>();
   const find = (owner: string, name: string): Held | undefined => accounts.get(owner)?.get(name);
 
@@ -119,7 +131,18 @@ export function memoryPubsub(run: Run): { readonly store: PubsubStore; readonly 
           }),
       ),
   };
-  return { store, erase: (owner) => accounts.delete(owner) };
+  function fill(owner: string, nodes: NonNullable<AccountHoldings["nodes"]>, createdAt: number): void {
+    accounts.delete(owner);
+    for (const { name, items, ...state } of nodes) {
+      keepNode({
+        node: frozenCopy({ ...pick(state), owner, name, createdAt }),
+        items: new Map(items.map((item) => [item.id, frozenCopy(item)])),
+        bytes: items.reduce((sum, item) => sum + pubsubItemBytes(item), 0),
+      });
+    }
+  }
+
+  return { store, erase: (owner) => accounts.delete(owner), fill };
 }
 
 function pick({ config, affiliations, subscriptions }: PubsubNodeState): PubsubNodeState {

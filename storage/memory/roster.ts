@@ -14,8 +14,15 @@ type Roster = {
   removals: Map<string, number>;
 };
 
-/** Rosters by owner; `erase` removes one, but lets no later roster have a version that it had. */
-export function memoryRoster(run: Run): { readonly store: RosterStore; readonly erase: (owner: string) => void } {
+/**
+ * Rosters by owner; `erase` removes one, but lets no later roster have a version that it had. `fill` puts others in the
+ * place of all items, which are then of one version; no change from an earlier one can be told.
+ */
+export function memoryRoster(run: Run): {
+  readonly store: RosterStore;
+  readonly erase: (owner: string) => void;
+  readonly fill: (owner: string, items: readonly RosterItem[]) => void;
+} {
   const rosters = new Map<string, Roster>();
   let floor = 0; // above every version of an erased roster
 
@@ -71,7 +78,13 @@ export function memoryRoster(run: Run): { readonly store: RosterStore; readonly 
     rosters.delete(owner);
   }
 
-  return { store, erase };
+  function fill(owner: string, items: readonly RosterItem[]): void {
+    const version = find(owner).version + 1;
+    const entries = items.map((item) => [item.contact, { version, item: frozenCopy(item) }] as const);
+    rosters.set(owner, { version, pruned: version, items: new Map(entries), removals: new Map() });
+  }
+
+  return { store, erase, fill };
 }
 
 function put(roster: Roster, item: RosterItem): void {

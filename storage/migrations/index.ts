@@ -7,6 +7,9 @@ import { rooms } from "./0004-rooms.ts";
 import { blockLists } from "./0005-blocking.ts";
 import { uploads } from "./0006-uploads.ts";
 import { profilesAndPush } from "./0007-profiles-and-push.ts";
+import { partialCredentials } from "./0008-partial-credentials.ts";
+import { cheaperRows } from "./0009-cheaper-rows.ts";
+import { movedRows } from "./0010-moved-rows.ts";
 import type { Migration } from "./migration.ts";
 
 /** Oldest first. */
@@ -18,4 +21,7 @@ export const migrations: readonly Migration[] = [
   blockLists,
   uploads,
   profilesAndPush,
+  partialCredentials,
+  cheaperRows,
+  movedRows,
 ];

@@ -2,7 +2,7 @@
 
 import type { Database } from "better-sqlite3";
 import { pageRows } from "../bounds.ts";
-import type { Account, AccountStore, StoredCredential } from "../store.ts";
+import type { Account, AccountHoldings, AccountStore, PubsubQuota, StoredCredential } from "../store.ts";
 import type { Turn } from "./turn.ts";
 
 /** An account beside one of its credentials, or beside nulls if it has none. */
@@ -19,8 +19,14 @@ type Row = { readonly localpart: string; readonly createdAt: number } & (
 
 const COLUMNS = "localpart, created_at AS createdAt, kind, salt, iterations, key_id AS keyId, sealed";
 
-/** @param erase removes what else belongs to an owner (a bare JID); runs inside the operation */
-export function sqliteAccounts(db: Database, turn: Turn, erase: (owner: string) => void): AccountStore {
+/** What belongs to an owner (a bare JID) besides the account; both run inside the operation. */
+export type OtherTables = {
+  erase(owner: string): void;
+  fill(owner: string, holdings: AccountHoldings, at: number, quota: PubsubQuota): void;
+};
+
+/** The tables of accounts. */
+export function sqliteAccounts(db: Database, turn: Turn, { erase, fill }: OtherTables): AccountStore {
   const insert = db.prepare<[string, number, number]>("INSERT INTO account VALUES (?, ?, ?) ON CONFLICT DO NOTHING");
   const select = db.prepare<[string], Row>(
     `SELECT ${COLUMNS} FROM account LEFT JOIN credential USING (localpart) WHERE localpart = ? ORDER BY position`,
@@ -31,7 +37,9 @@ export function sqliteAccounts(db: Database, turn: Turn, erase: (owner: string) 
   );
   const mark = db.prepare<[number, string]>("UPDATE account SET bcrypt_only = ? WHERE localpart = ?");
   const remove = db.prepare<[string]>("DELETE FROM account WHERE localpart = ?"); // credentials: ON DELETE CASCADE
-  const countMarked = db.prepare<[], number>("SELECT count(*) FROM account WHERE bcrypt_only = 1").pluck();
+  const countMarked = db
+    .prepare<[number], number>("SELECT count(*) FROM account WHERE bcrypt_only > 0 AND bcrypt_only = ?")
+    .pluck();
   const insertCredential = db.prepare<[string, number, string, Uint8Array, number, string, Uint8Array]>(
     "INSERT INTO credential VALUES (?, ?, ?, ?, ?, ?, ?)",
   );
@@ -43,17 +51,31 @@ export function sqliteAccounts(db: Database, turn: Turn, erase: (owner: string) 
     }
   }
 
+  const count = (lack: number): number => countMarked.get(lack) ?? 0;
+
   return {
     create: ({ localpart, createdAt, credentials }) =>
       turn.write(() => {
-        if (insert.run(localpart, createdAt, bcryptOnly(credentials)).changes === 0) return false;
+        if (insert.run(localpart, createdAt, lackOf(credentials)).changes === 0) return false;
         addCredentials(localpart, credentials);
         return true;
+      }),
+    import: ({ account: { localpart, createdAt, credentials }, owner, holdings, quota }, existing) =>
+      turn.write(() => {
+        const created = insert.run(localpart, createdAt, lackOf(credentials)).changes > 0;
+        if (!created && existing === "keep") return "kept";
+        if (!created && credentials.length > 0) {
+          mark.run(lackOf(credentials), localpart);
+          removeCredentials.run(localpart);
+        }
+        addCredentials(localpart, credentials);
+        fill(owner, holdings, createdAt, quota);
+        return created ? "created" : "replaced";
       }),
     get: (localpart) => turn.read(() => accountsOf(select.all(localpart))[0]),
     setCredentials: (localpart, credentials) =>
       turn.write(() => {
-        if (mark.run(bcryptOnly(credentials), localpart).changes === 0) return false;
+        if (mark.run(lackOf(credentials), localpart).changes === 0) return false;
         removeCredentials.run(localpart);
         addCredentials(localpart, credentials);
         return true;
@@ -65,12 +87,19 @@ export function sqliteAccounts(db: Database, turn: Turn, erase: (owner: string) 
         return true;
       }),
     list: ({ after = "", limit }) => turn.read(() => accountsOf(page.all(after, pageRows(limit)))),
-    countBcryptOnly: () => turn.read(() => countMarked.get() ?? 0),
+    countBcryptOnly: () => turn.read(() => count(LACK.scram)),
+    countWithout: (kind) => turn.read(() => count(LACK.scram) + count(LACK[kind])),
   };
 }
 
-function bcryptOnly(credentials: readonly StoredCredential[]): 0 | 1 {
-  return credentials.length > 0 && credentials.every(({ kind }) => kind === "bcrypt") ? 1 : 0;
+/** What account.bcrypt_only holds (migrations/0008-partial-credentials.ts). */
+const LACK = { nothing: 0, scram: 1, "SCRAM-SHA-256": 2, "SCRAM-SHA-1": 3 } as const;
+
+function lackOf(credentials: readonly StoredCredential[]): number {
+  if (credentials.length === 0) return LACK.nothing;
+  const kinds = new Set(credentials.map(({ kind }) => kind));
+  if (!kinds.has("SCRAM-SHA-256")) return kinds.has("SCRAM-SHA-1") ? LACK["SCRAM-SHA-256"] : LACK.scram;
+  return kinds.has("SCRAM-SHA-1") ? LACK.nothing : LACK["SCRAM-SHA-1"];
 }
 
 /** Rows of one account follow each other. */

@@ -4,19 +4,21 @@
 import type { Database } from "better-sqlite3";
 import { pageRows } from "../bounds.ts";
 import type { ArchivedMessage, ArchivePage, ArchiveQuery } from "../store.ts";
-import { ARCHIVE, type Archive, archiveClock, keyOf, POSITION } from "./archive-tables.ts";
+import type { ArchiveIds } from "./archive-ids.ts";
+import { ARCHIVE, type Archive, archiveClock, placeOf } from "./archive-tables.ts";
 
-type Row = Omit<ArchivedMessage, "owner">;
+type Row = Omit<ArchivedMessage, "owner" | "id"> & { readonly number: number; readonly id: string | null };
+type Find = (archive: number, id: string) => number | undefined;
 type Bounded = Pick<ArchiveQuery, "with" | "start" | "end">;
 /** From a position on, without `to`; empty if `to` is not above `from`. */
 type Stretch = { readonly archive: number; readonly from: number; readonly to: number };
 
-const ROW = `id, contact AS "with", at, xml`;
+const ROW = `number, id, contact AS "with", at, xml`;
 
 /** `page` and `count` of ArchiveStore, to be run in one transaction each. */
-export function archivePages(db: Database) {
+export function archivePages(db: Database, ids: ArchiveIds, findId: Find) {
   const find = db.prepare<[string], Archive>(`SELECT ${ARCHIVE} FROM archive WHERE owner = ?`);
-  const positions = archivePositions(db);
+  const positions = archivePositions(db, findId);
   const read = archiveRows(db);
 
   function matching(stretch: Stretch, query: ArchiveQuery): Page | undefined {
@@ -29,13 +31,18 @@ export function archivePages(db: Database) {
     return read.all(stretch, query.backward, limit);
   }
 
+  function messagesOf(owner: string, rows: readonly Row[]): ArchivedMessage[] {
+    const made = ids.idsOf(rows.map(({ number }) => number));
+    return rows.map(({ number: _, id, ...row }, n) => ({ owner, id: id ?? (made[n] as string), ...row }));
+  }
+
   return {
     page(owner: string, query: ArchiveQuery): ArchivePage | undefined {
       const archive = find.get(owner);
       if (archive === undefined) return namesAnId(query) ? undefined : { messages: [], complete: true };
       const stretch = positions.between(archive, query);
       const page = stretch && matching(stretch, query);
-      return page && { messages: page.rows.map((row) => ({ owner, ...row })), complete: page.complete };
+      return page && { messages: messagesOf(owner, page.rows), complete: page.complete };
     },
     count(owner: string, query: Bounded, atMost: number): number {
       const archive = find.get(owner);
@@ -51,11 +58,8 @@ function namesAnId({ afterId, beforeId, ids = [] }: ArchiveQuery): boolean {
   return afterId !== undefined || beforeId !== undefined || ids.length > 0;
 }
 
-function archivePositions(db: Database) {
+function archivePositions(db: Database, findId: Find) {
   const firstTime = archiveClock(db);
-  const ofId = db
-    .prepare<[number, string], number>(`SELECT ${POSITION} FROM archive_message WHERE archive = ? AND id = ?`)
-    .pluck();
 
   function inTime(archive: Archive, { start, end }: Bounded): Stretch {
     return {
@@ -70,8 +74,8 @@ function archivePositions(db: Database) {
     /** Undefined: afterId or beforeId is not in the archive. */
     between(archive: Archive, query: ArchiveQuery): Stretch | undefined {
       const { from, to } = inTime(archive, query);
-      const after = query.afterId === undefined ? -1 : ofId.get(archive.number, query.afterId);
-      const before = query.beforeId === undefined ? to : ofId.get(archive.number, query.beforeId);
+      const after = query.afterId === undefined ? -1 : findId(archive.number, query.afterId);
+      const before = query.beforeId === undefined ? to : findId(archive.number, query.beforeId);
       if (after === undefined || before === undefined) return undefined;
       return { archive: archive.number, from: Math.max(from, after + 1), to: Math.min(to, before) };
     },
@@ -79,7 +83,7 @@ function archivePositions(db: Database) {
     ofIds(archive: number, ids: readonly string[]): number[] | undefined {
       const found = new Set<number>();
       for (const id of ids) {
-        const position = ofId.get(archive, id);
+        const position = findId(archive, id);
         if (position === undefined) return undefined;
         found.add(position);
       }
@@ -92,45 +96,45 @@ type Page = { readonly rows: readonly Row[]; readonly complete: boolean };
 
 function archiveRows(db: Database) {
   const stretchOf = db.prepare<[bigint, bigint], Row>(
-    `SELECT ${ROW} FROM archive_message WHERE key >= ? AND key < ? ORDER BY key`,
+    `SELECT ${ROW} FROM archive_message WHERE place >= ? AND place < ? ORDER BY place`,
   );
   const [firstWith, lastWith] = (["ASC", "DESC"] as const).map((order) =>
-    db.prepare<[number, string, bigint, bigint, number], Row>(
-      `SELECT ${ROW} FROM archive_message WHERE archive = ? AND contact = ? AND key >= ? AND key < ?
-       ORDER BY key ${order} LIMIT ?`,
+    db.prepare<[string, bigint, bigint, number], Row>(
+      `SELECT ${ROW} FROM archive_message WHERE contact = ? AND place >= ? AND place < ?
+       ORDER BY place ${order} LIMIT ?`,
     ),
   );
   const countContact = db
-    .prepare<[number, string, bigint, bigint, number], number>(
+    .prepare<[string, bigint, bigint, number], number>(
       `SELECT count(*) FROM
-       (SELECT 1 FROM archive_message WHERE archive = ? AND contact = ? AND key >= ? AND key < ? LIMIT ?)`,
+       (SELECT 1 FROM archive_message WHERE contact = ? AND place >= ? AND place < ? LIMIT ?)`,
     )
     .pluck();
-  const one = db.prepare<[bigint], Row>(`SELECT ${ROW} FROM archive_message WHERE key = ?`);
+  const one = db.prepare<[bigint], Row>(`SELECT ${ROW} FROM archive_message WHERE place = ?`);
 
   return {
     all({ archive, from, to }: Stretch, backward: boolean, limit: number): Page {
       const begin = backward ? Math.max(from, to - limit) : from;
       const end = backward ? to : Math.min(to, from + limit);
-      return { rows: stretchOf.all(keyOf(archive, begin), keyOf(archive, end)), complete: to - from <= limit };
+      return { rows: stretchOf.all(placeOf(archive, begin), placeOf(archive, end)), complete: to - from <= limit };
     },
     withContact({ archive, from, to }: Stretch, contact: string, backward: boolean, limit: number): Page {
       // One more than is asked for tells whether there is more.
       const statement = backward ? lastWith : firstWith;
-      const found = statement?.all(archive, contact, keyOf(archive, from), keyOf(archive, to), limit + 1) ?? [];
+      const found = statement?.all(contact, placeOf(archive, from), placeOf(archive, to), limit + 1) ?? [];
       const rows = found.slice(0, limit);
       return { rows: backward ? rows.reverse() : rows, complete: found.length <= limit };
     },
     named({ archive, from, to }: Stretch, positions: number[], query: ArchiveQuery, limit: number): Page {
       const rows = positions
         .filter((position) => position >= from && position < to)
-        .flatMap((position) => one.get(keyOf(archive, position)) ?? [])
+        .flatMap((position) => one.get(placeOf(archive, position)) ?? [])
         .filter((row) => query.with === undefined || row.with === query.with);
       const begin = query.backward ? Math.max(0, rows.length - limit) : 0;
       return { rows: rows.slice(begin, begin + limit), complete: rows.length <= limit };
     },
     countWith({ archive, from, to }: Stretch, contact: string, atMost: number): number {
-      return countContact.get(archive, contact, keyOf(archive, from), keyOf(archive, to), atMost) ?? 0;
+      return countContact.get(contact, placeOf(archive, from), placeOf(archive, to), atMost) ?? 0;
     },
   };
 }

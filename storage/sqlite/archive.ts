@@ -3,83 +3,112 @@
 import type { Database } from "better-sqlite3";
 import { rows } from "../bounds.ts";
 import type { ArchiveBound, ArchivedMessage, ArchivePreferences, ArchiveStore } from "../store.ts";
+import { ArchiveIds, archiveFinder } from "./archive-ids.ts";
 import { archivePages } from "./archive-pages.ts";
 import { archivePruner } from "./archive-pruner.ts";
-import { ARCHIVE, type Archive, keyOf } from "./archive-tables.ts";
+import { ARCHIVE, type Archive, placeOf } from "./archive-tables.ts";
+import { ArchiveTails } from "./archive-tails.ts";
 import type { Turn } from "./turn.ts";
 
-/** @param erase puts an archive out of reach, with its preferences: archiveEraser's */
-export function sqliteArchive(db: Database, turn: Turn, erase: (owner: string) => void): ArchiveStore {
-  const append = archiveAppender(db);
-  const bounds = archiveBounds(db);
-  const prune = archivePruner(db);
-  const replace = db.prepare<[string, string, string]>(
-    `UPDATE archive_message SET xml = ? WHERE archive = (SELECT number FROM archive WHERE owner = ?) AND id = ?`,
-  );
-  const pages = archivePages(db);
+/** The tables of archives; `erase` puts one out of reach, with its preferences. */
+export function sqliteArchive(
+  db: Database,
+  turn: Turn,
+): { readonly store: ArchiveStore; readonly erase: (owner: string) => void } {
+  const ids = new ArchiveIds(db);
+  const tails = new ArchiveTails(db, turn);
+  const find = archiveFinder(db, ids);
+  const append = archiveAppender(db, ids, tails);
+  const bounds = db.transaction(archiveBounds(db, ids));
+  const prune = archivePruner(db, tails);
+  const erase = archiveEraser(db, tails);
+  const replace = archiveReplacer(db, find);
+  const pages = archivePages(db, ids, find);
   // The steps of one answer see the same state, whatever another process writes between them.
   const page = db.transaction(pages.page);
   const count = db.transaction(pages.count);
-  return {
-    add: (messages) =>
-      turn.write(() => {
-        for (const message of messages) append(message);
-      }),
+  const store: ArchiveStore = {
+    newId: () => ids.make(),
+    add: (added) => {
+      const numbers = added.map(({ id }) => ids.take(id));
+      // None of those can be there already: the operation cannot fail half-way.
+      if (!numbers.includes(undefined)) {
+        return turn.step(() => {
+          for (const [n, message] of added.entries()) append.made(message, numbers[n] as number);
+        });
+      }
+      return turn.write(() => {
+        for (const message of added) append.any(message);
+      });
+    },
     page: (owner, query) => turn.read(() => page(owner, query)),
     count: (owner, query, atMost) => turn.read(() => count(owner, query, rows(atMost))),
     bounds: (owner) => turn.read(() => bounds(owner)),
     prune: (before, keepPerOwner, limit) => turn.write(() => prune(before, rows(keepPerOwner), rows(limit))),
     removeOwner: (owner) => turn.write(() => erase(owner)),
-    replace: (owner, id, xml) => turn.write(() => replace.run(xml, owner, id).changes === 1),
+    replace: (owner, id, xml) => turn.write(() => replace(owner, id, xml)),
     ...archivePreferences(db, turn),
   };
+  return { store, erase };
 }
 
-/** Puts an archive out of reach, and removes its preferences. */
-export function archiveEraser(db: Database): (owner: string) => void {
+function archiveEraser(db: Database, tails: ArchiveTails): (owner: string) => void {
   const disown = db.prepare<[string]>("UPDATE archive SET owner = NULL WHERE owner = ?");
   const forget = db.prepare<[string]>("DELETE FROM archive_preferences WHERE owner = ?");
   return (owner) => {
     disown.run(owner);
     forget.run(owner);
+    tails.forget();
   };
 }
 
-function archiveAppender(db: Database): (message: ArchivedMessage) => void {
-  const find = db.prepare<[string], Archive & { readonly lastAt: number }>(
-    `SELECT ${ARCHIVE}, last_at AS lastAt FROM archive WHERE owner = ?`,
+function archiveAppender(db: Database, ids: ArchiveIds, tails: ArchiveTails) {
+  const insert = db.prepare<[number, bigint, string, number, string | null, string]>(
+    "INSERT INTO archive_message (number, place, contact, at, id, xml) VALUES (?, ?, ?, ?, ?, ?)",
   );
-  const create = db.prepare<[string, number, number]>(
-    "INSERT INTO archive (owner, first, next, first_at, last_at) VALUES (?, 0, 1, ?, ?)",
-  );
-  const advance = db.prepare<[number, number]>("UPDATE archive SET next = next + 1, last_at = ? WHERE number = ?");
-  const insert = db.prepare<[bigint, number, string, string, number, string]>(
-    "INSERT INTO archive_message VALUES (?, ?, ?, ?, ?, ?)",
-  );
-  return ({ owner, id, with: contact, at, xml }) => {
-    const archive = find.get(owner);
-    if (archive === undefined) {
-      const number = Number(create.run(owner, at, at).lastInsertRowid);
-      insert.run(keyOf(number, 0), number, id, contact, at, xml);
-      return;
-    }
-    const { number, next, lastAt } = archive;
-    const time = Math.max(at, lastAt);
-    insert.run(keyOf(number, next), number, id, contact, time, xml);
-    advance.run(time, number);
+  const archiveOf = db.prepare<[number], number>("SELECT place >> 36 FROM archive_message WHERE number = ?").pluck();
+
+  return {
+    /** With an id that was just made. */
+    made({ owner, with: contact, at, xml }: ArchivedMessage, number: number): void {
+      const { place, time } = tails.advance(owner, at);
+      insert.run(number, place, contact, time, null, xml);
+    },
+    /** Throws if the id is there. */
+    any({ owner, id, with: contact, at, xml }: ArchivedMessage): void {
+      const { place, time } = tails.advance(owner, at);
+      const known = ids.numberOf(id);
+      const other = known === undefined ? undefined : archiveOf.get(known);
+      if (other === Number(place >> 36n)) throw new Error(`${id} is in the archive of ${owner} already`);
+      if (known !== undefined && other === undefined) insert.run(known, place, contact, time, null, xml);
+      else insert.run(ids.makeNumber(), place, contact, time, id, xml);
+    },
   };
 }
 
-function archiveBounds(db: Database) {
-  const select = db.prepare<[string], Record<"firstId" | "lastId", string> & Record<"firstAt" | "lastAt", number>>(
-    `SELECT oldest.id AS firstId, oldest.at AS firstAt, newest.id AS lastId, newest.at AS lastAt FROM archive
-     JOIN archive_message AS oldest ON oldest.key = (number << 36) | first
-     JOIN archive_message AS newest ON newest.key = (number << 36) | (next - 1)
-     WHERE owner = ?`,
-  );
+function archiveReplacer(db: Database, find: (archive: number, id: string) => number | undefined) {
+  const archiveOf = db.prepare<[string], number>("SELECT number FROM archive WHERE owner = ?").pluck();
+  const update = db.prepare<[string, bigint]>("UPDATE archive_message SET xml = ? WHERE place = ?");
+  return (owner: string, id: string, xml: string): boolean => {
+    const archive = archiveOf.get(owner);
+    const position = archive === undefined ? undefined : find(archive, id);
+    if (archive === undefined || position === undefined) return false;
+    return update.run(xml, placeOf(archive, position)).changes === 1;
+  };
+}
+
+type End = { readonly number: number; readonly id: string | null; readonly at: number };
+
+function archiveBounds(db: Database, ids: ArchiveIds) {
+  const find = db.prepare<[string], Archive>(`SELECT ${ARCHIVE} FROM archive WHERE owner = ?`);
+  const select = db.prepare<[bigint], End>("SELECT number, id, at FROM archive_message WHERE place = ?");
+  function end({ number }: Archive, position: number): ArchiveBound {
+    const row = select.get(placeOf(number, position)) as End;
+    return { id: row.id ?? (ids.idsOf([row.number])[0] as string), at: row.at };
+  }
   return (owner: string): { first: ArchiveBound; last: ArchiveBound } | undefined => {
-    const row = select.get(owner);
-    return row && { first: { id: row.firstId, at: row.firstAt }, last: { id: row.lastId, at: row.lastAt } };
+    const archive = find.get(owner);
+    return archive && { first: end(archive, archive.first), last: end(archive, archive.next - 1) };
   };
 }
 

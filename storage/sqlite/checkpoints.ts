@@ -5,8 +5,11 @@ import type { Database, Statement } from "better-sqlite3";
 import { type CheckpointThread, type Progress, startCheckpointThread } from "./checkpoint-thread.ts";
 import { codeOf } from "./write-error.ts";
 
-/** Of 4 KiB: 8 MiB. A longer log makes reads and the start after a kill slower, a shorter one is copied more often. */
-const CHECKPOINT_FRAMES = 2_000;
+/**
+ * Of 4 KiB: 64 MiB. Pages that are written again and again are copied once for so many frames: a shorter log is copied more
+ * often, a longer one makes the start after a kill slower.
+ */
+const CHECKPOINT_FRAMES = 16_000;
 
 /** Those who write: kept waiting while the log begins again. */
 type Writers = {

@@ -12,6 +12,7 @@ export type Answer = {
 export class GroupSync {
   readonly #sync: () => Promise<void>;
   readonly #failed: (error: unknown) => void;
+  readonly #idle: () => void;
   /** Those that the sync under way covers; undefined: everything committed is on disk. */
   #running: Answer[] | undefined;
   /** Those of commits made since it began. */
@@ -21,10 +22,12 @@ export class GroupSync {
   /**
    * @param sync resolves when everything that was committed before the call is on disk
    * @param failed is told why it is not; must call `reject`, and commit nothing more
+   * @param idle is called when the disk has nothing to do: whatever waits to be committed may be
    */
-  constructor(sync: () => Promise<void>, failed: (error: unknown) => void) {
+  constructor(sync: () => Promise<void>, failed: (error: unknown) => void, idle: () => void) {
     this.#sync = sync;
     this.#failed = failed;
+    this.#idle = idle;
   }
 
   /** Something committed is not on disk yet. */
@@ -75,7 +78,9 @@ export class GroupSync {
     const [answers, next] = [this.#running ?? [], this.#next];
     this.#running = undefined;
     this.#next = undefined;
-    if (next !== undefined) this.#start(next); // the disk is not left idle meanwhile
+    // The disk is not left idle meanwhile.
+    if (next !== undefined) this.#start(next);
+    else this.#idle();
     for (const { answer, value } of answers) answer(value);
   }
 }

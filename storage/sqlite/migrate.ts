@@ -30,9 +30,9 @@ export function refuseForeign(db: Database, file: string, migrations: readonly M
   }
 }
 
-/** Runs the migrations that are missing, each in its own transaction. Throws StoreOpenError if one fails. */
+/** Runs the migrations that are missing, each in transactions of its own. Throws StoreOpenError if one fails. */
 export function migrate(db: Database, file: string, migrations: readonly Migration[]): void {
-  for (const { version, name, sql } of migrations) {
+  for (const { version, name, repeat = [], sql } of migrations) {
     const step = db.transaction(() => {
       // Asked inside the transaction: another process may be doing the same.
       if (schemaVersion(db) >= version) return;
@@ -41,6 +41,7 @@ export function migrate(db: Database, file: string, migrations: readonly Migrati
       db.pragma(`application_id = ${APPLICATION_ID}`);
     });
     try {
+      for (const part of repeat) repeatStep(db, version, part);
       if (schemaVersion(db) < version) step.immediate();
     } catch (error) {
       // A code such as SQLITE_BUSY or SQLITE_FULL tells of the surroundings; the plain one of the migration itself.
@@ -49,6 +50,15 @@ export function migrate(db: Database, file: string, migrations: readonly Migrati
       throw new StoreOpenError(file, problem, "it changed nothing; run the version before and report this", error);
     }
   }
+}
+
+function repeatStep(db: Database, version: number, { left, sql }: { left: string; sql: string }): void {
+  const step = db.transaction(() => {
+    if (schemaVersion(db) >= version || db.prepare(left).get() === undefined) return false;
+    db.exec(sql);
+    return true;
+  });
+  while (schemaVersion(db) < version && step.immediate());
 }
 
 function schemaVersion(db: Database): number {

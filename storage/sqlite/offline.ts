@@ -3,70 +3,95 @@
 import type { Database } from "better-sqlite3";
 import { rows } from "../bounds.ts";
 import { inOrder } from "../offline-order.ts";
-import type { OfflineMessage, OfflineStore } from "../store.ts";
+import type { EpochMs, OfflineMessage, OfflineStore } from "../store.ts";
+import { type Box, OfflineBoxes } from "./offline-boxes.ts";
 import type { Turn } from "./turn.ts";
 
 /** The tables of offline messages. */
-export function sqliteOffline(db: Database, turn: Turn): OfflineStore {
-  const countOne = db.prepare<[string, number]>(
-    `INSERT INTO offline_box VALUES (?, 1)
-     ON CONFLICT DO UPDATE SET messages = messages + 1 WHERE messages < ?`,
-  );
-  const uncount = db.prepare<[number, string]>("UPDATE offline_box SET messages = messages - ? WHERE owner = ?");
-  const count = db.prepare<[string], number>("SELECT messages FROM offline_box WHERE owner = ?").pluck();
-  const insert = db.prepare<[string, number, string]>("INSERT INTO offline_message (owner, at, xml) VALUES (?, ?, ?)");
-  const select = db.prepare<[string, number, number], OfflineMessage>(
-    "SELECT id, xml, at FROM offline_message WHERE owner = ? AND id > ? ORDER BY id LIMIT ?",
-  );
-  const remove = db.prepare<[string, number]>("DELETE FROM offline_message WHERE owner = ? AND id <= ?");
-  const has = db.prepare<[number, string], number>("SELECT 1 FROM offline_message WHERE id = ? AND owner = ?").pluck();
-  const times = db.prepare<[string], { id: number; at: number }>(
-    "SELECT id, at FROM offline_message WHERE owner = ? ORDER BY id",
-  );
-  const repeat = db.prepare<[number]>(
-    "INSERT INTO offline_message (owner, at, xml) SELECT owner, at, xml FROM offline_message WHERE id = ?",
-  );
-  const removeOne = db.prepare<[number]>("DELETE FROM offline_message WHERE id = ?");
+export type OfflineTables = {
+  readonly store: OfflineStore;
+  /** Removes all messages of an owner. Like the next, within an operation. */
+  readonly erase: (owner: string) => void;
+  /** Puts these, the oldest first, in the place of an owner's. */
+  readonly fill: (owner: string, messages: readonly Omit<OfflineMessage, "id">[]) => void;
+};
 
-  return {
+export function sqliteOffline(db: Database, turn: Turn): OfflineTables {
+  const boxes = new OfflineBoxes(db, turn);
+  const insert = db.prepare<[number, number, number, string]>("INSERT INTO offline_message VALUES (?, ?, ?, ?)");
+  const select = db.prepare<[number, number, number], OfflineMessage>(
+    "SELECT id, xml, at FROM offline_message WHERE box = ? AND id > ? ORDER BY id LIMIT ?",
+  );
+  const removeAll = db.prepare<[number]>("DELETE FROM offline_message WHERE box = ?");
+  const removeUpTo = db.prepare<[number, number]>("DELETE FROM offline_message WHERE box = ? AND id <= ?");
+  const has = db.prepare<[number, number], number>("SELECT 1 FROM offline_message WHERE id = ? AND box = ?").pluck();
+  const removeOne = db.prepare<[number]>("DELETE FROM offline_message WHERE id = ?");
+  const times = db.prepare<[number], { id: number; at: number }>(
+    "SELECT id, at FROM offline_message WHERE box = ? ORDER BY id",
+  );
+  const renumber = db.prepare<[number, number]>("UPDATE offline_message SET id = ? WHERE id = ?");
+  const removeBox = db.prepare<[number]>("DELETE FROM offline_box WHERE number = ?");
+
+  function erase(owner: string): void {
+    const number = boxes.numberOf(owner);
+    if (number === undefined) return;
+    removeAll.run(number);
+    removeBox.run(number);
+    boxes.forget(owner);
+  }
+
+  function put(box: Box, at: EpochMs, xml: string): void {
+    insert.run(boxes.nextId(), box.number, at, xml);
+    box.messages += 1;
+  }
+
+  function fill(owner: string, messages: readonly Omit<OfflineMessage, "id">[]): void {
+    erase(owner);
+    if (messages.length === 0) return;
+    const box = boxes.begin(owner);
+    for (const { at, xml } of messages) put(box, at, xml);
+  }
+
+  const store: OfflineStore = {
     add: (owner, xml, at, quota) =>
-      turn.write(() => {
-        if (quota < 1 || countOne.run(owner, quota).changes === 0) return false;
-        insert.run(owner, at, xml);
+      turn.step(() => {
+        const known = boxes.of(owner);
+        if ((known?.messages ?? 0) >= quota) return false;
+        put(known ?? boxes.begin(owner), at, xml);
         return true;
       }),
-    load: (owner, afterId, limit) => turn.read(() => select.all(owner, afterId, rows(limit))),
+    load: (owner, afterId, limit) =>
+      turn.read(() => {
+        const box = boxes.numberOf(owner);
+        return box === undefined ? [] : select.all(box, afterId, rows(limit));
+      }),
     removeUpTo: (owner, id) =>
-      turn.write(() => {
-        const { changes } = remove.run(owner, id);
-        if (changes > 0) uncount.run(changes, owner);
+      turn.step(() => {
+        const box = boxes.of(owner);
+        if (box !== undefined) box.messages -= removeUpTo.run(box.number, id).changes;
       }),
     remove: (owner, ids) =>
-      turn.write(() => {
+      turn.step(() => {
         const going = new Set(ids);
-        for (const id of going) if (has.get(id, owner) === undefined) return false;
+        if (going.size === 0) return true;
+        const box = boxes.of(owner);
+        if (box === undefined) return false;
+        for (const id of going) if (has.get(id, box.number) === undefined) return false;
         for (const id of going) removeOne.run(id);
-        if (going.size > 0) uncount.run(going.size, owner);
+        box.messages -= going.size;
         return true;
       }),
     sort: (owner, added) =>
       turn.write(() => {
-        const known = times.all(owner);
-        const sorted = inOrder(known, added);
-        if (sorted === undefined) return;
-        for (const { id } of sorted) repeat.run(id);
-        remove.run(owner, known.at(-1)?.id ?? 0);
+        const box = boxes.numberOf(owner);
+        const sorted = box === undefined ? undefined : inOrder(times.all(box), added);
+        for (const { id } of sorted ?? []) renumber.run(boxes.nextId(), id);
       }),
-    count: (owner) => turn.read(() => count.get(owner) ?? 0),
+    count: (owner) =>
+      turn.read(() => {
+        const box = boxes.numberOf(owner);
+        return box === undefined ? 0 : boxes.count(box);
+      }),
   };
-}
-
-/** Removes all messages of an owner. */
-export function offlineEraser(db: Database): (owner: string) => void {
-  const statements = ["offline_box", "offline_message"].map((table) =>
-    db.prepare<[string]>(`DELETE FROM ${table} WHERE owner = ?`),
-  );
-  return (owner) => {
-    for (const statement of statements) statement.run(owner);
-  };
+  return { store, erase, fill };
 }

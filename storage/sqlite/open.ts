@@ -25,7 +25,7 @@ export type OpenOptions = {
 };
 
 /** Large enough for a busy turn; a write-ahead log that grew past it in a rush is cut back after its checkpoint. */
-const WAL_KEPT_BYTES = 16 * 1024 * 1024;
+const WAL_KEPT_BYTES = 80 * 1024 * 1024;
 
 /** For every connection that checkpoints. The second has an effect on macOS alone: a sync there is none of the disk's cache. */
 export const LOG_SETTINGS: readonly string[] = [`journal_size_limit = ${WAL_KEPT_BYTES}`, "checkpoint_fullfsync = ON"];

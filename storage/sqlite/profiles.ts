@@ -2,7 +2,7 @@
 
 import type { Database } from "better-sqlite3";
 import { checkPrivateLimits, privateBytes } from "../bounds.ts";
-import type { LastActivity, ProfileStore } from "../store.ts";
+import type { LastActivity, PrivateElement, ProfileStore } from "../store.ts";
 import type { Turn } from "./turn.ts";
 
 /** The tables of profiles. @param erase profileEraser's */
@@ -44,10 +44,13 @@ function vcards(db: Database, turn: Turn): Pick<ProfileStore, "vcard" | "updateV
   };
 }
 
-function privateXml(db: Database, turn: Turn): Pick<ProfileStore, "privateXml" | "setPrivateXml"> {
+function privateXml(db: Database, turn: Turn): Pick<ProfileStore, "privateXml" | "allPrivateXml" | "setPrivateXml"> {
   const select = db
     .prepare<[string, string, string], string>("SELECT xml FROM private_xml WHERE owner = ? AND ns = ? AND name = ?")
     .pluck();
+  const all = db.prepare<[string], PrivateElement>(
+    "SELECT ns, name, xml FROM private_xml WHERE owner = ? ORDER BY ns, name",
+  );
   const sum = db.prepare<[string], { elements: number; bytes: number }>(
     "SELECT count(*) AS elements, coalesce(sum(bytes), 0) AS bytes FROM private_xml WHERE owner = ?",
   );
@@ -60,6 +63,7 @@ function privateXml(db: Database, turn: Turn): Pick<ProfileStore, "privateXml" |
   );
   return {
     privateXml: (owner, ns, name) => turn.read(() => select.get(owner, ns, name)),
+    allPrivateXml: (owner) => turn.read(() => all.all(owner)),
     setPrivateXml: (owner, elements, limits) =>
       turn.write(() => {
         const total = (): { elements: number; bytes: number } => sum.get(owner) ?? { elements: 0, bytes: 0 };

@@ -53,6 +53,9 @@ export function sqliteRelations(db: Database, turn: Turn, append: (event: NewGat
   const put = db.prepare<Columns>(
     "INSERT OR REPLACE INTO relation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
   );
+  const putDigest = db.prepare<[string, string, string]>(
+    "UPDATE relation SET subscription_digest = ? WHERE presentity = ? AND user = ?",
+  );
   const remove = db.prepare<[string, string]>("DELETE FROM relation WHERE presentity = ? AND user = ?");
 
   function read(presentity: string, user: string): Relation | undefined {
@@ -71,7 +74,9 @@ export function sqliteRelations(db: Database, turn: Turn, append: (event: NewGat
         } else if (after !== before) {
           checkKey(presentity, after.presentity);
           checkKey(user, after.user);
-          put.run(...toColumns(after));
+          const digest = before && changedDigest(before, after);
+          if (digest === undefined) put.run(...toColumns(after));
+          else putDigest.run(digest, presentity, user);
         }
         return { before, after, events: events.map(append) };
       }),
@@ -81,6 +86,20 @@ export function sqliteRelations(db: Database, turn: Turn, append: (event: NewGat
     expiredSubscriptions: (now) =>
       turn.read(() => ({ relations: expired.all(now).map(toRelation), next: next.get(now) ?? null })),
   };
+}
+
+/**
+ * The new digest where that is all that changed: a notify, which is most of what relations are written for. It is in no index,
+ * so that one record is written and not five.
+ */
+function changedDigest(before: Relation, after: Relation): string | undefined {
+  const [was, is] = [before.subscription, after.subscription];
+  if (was === null || is === null) return undefined;
+  if (before.state !== after.state || before.approved !== after.approved || before.watch !== after.watch) {
+    return undefined;
+  }
+  const names = Object.keys(was) as (keyof CppSubscription)[];
+  return names.every((name) => name === "lastDigest" || was[name] === is[name]) ? is.lastDigest : undefined;
 }
 
 type Columns = (string | number | null)[];

@@ -13,6 +13,10 @@ export const BUSY_TIMEOUT_MS = 5_000;
 /** After one such wait was in vain: only this long, until the lock is had again. One wait must not become a hundred. */
 const BUSY_AGAIN_TIMEOUT_MS = 100;
 
+/** A transaction that waits for the disk ends at so many operations, or after so long: other processes write, too. */
+const TOGETHER = 500;
+const TOGETHER_MS = 50;
+
 /** An operation of the open transaction, to be answered at its end. */
 type Waiting = Answer & {
   /** Of a read: asked again if the transaction that it looked into is undone. */
@@ -53,6 +57,10 @@ export class Turn {
   readonly #release: Statement<[]>;
   readonly #rollbackTo: Statement<[]>;
   readonly #totalChanges: Statement<[], number>;
+  readonly #dataVersion: Statement<[], number>;
+  readonly #caches: (() => void)[] = [];
+  /** Another one: another connection has committed something. */
+  #seenVersion: number | undefined;
   /** A write of the open transaction was refused. */
   #refusedNow = false;
   /** Rows changed when a write was refused last, or a commit tried since. */
@@ -60,6 +68,8 @@ export class Turn {
   #waiting: Waiting[] = [];
   /** The scheduled commit; undefined while no transaction is open. */
   #end: NodeJS.Immediate | undefined;
+  /** The transaction is open beyond its turn, until the disk is idle, or until then. */
+  #deferred: NodeJS.Timeout | undefined;
   #patienceMs: number;
   /** Rows changed at the last commit. */
   #committedChanges = 0;
@@ -77,13 +87,20 @@ export class Turn {
     this.#patienceMs = busyTimeoutMs;
     this.#committing = committing;
     this.#committed = committed;
-    this.#group = sync && new GroupSync(sync, (error) => this.fail(error));
+    this.#group =
+      sync &&
+      new GroupSync(
+        sync,
+        (error) => this.fail(error),
+        () => this.#diskIdle(),
+      );
     this.#begin = db.prepare("BEGIN IMMEDIATE");
     this.#commit = db.prepare("COMMIT");
     this.#rollback = db.prepare("ROLLBACK");
     this.#savepoint = db.prepare("SAVEPOINT operation");
     this.#release = db.prepare("RELEASE operation");
     this.#rollbackTo = db.prepare("ROLLBACK TO operation");
+    this.#dataVersion = db.prepare<[], number>("PRAGMA data_version").pluck();
     this.#totalChanges = db.prepare<[], number>("SELECT total_changes()").pluck();
   }
 
@@ -99,11 +116,36 @@ export class Turn {
 
   /** Resolves with the operation's result once it is committed. If it throws, it alone is undone and rejects with that. */
   write<T>(operation: () => T): Promise<T> {
+    return this.#take(() => {
+      this.#savepoint.run();
+      const value = operation();
+      this.#release.run();
+      return value;
+    }, true) as Promise<T>;
+  }
+
+  /**
+   * The same for an operation that changes nothing if it throws: all of it is one statement, or those before the last can
+   * fail only where the disk does, which undoes the turn. SQLite takes back a statement that fails.
+   */
+  step<T>(operation: () => T): Promise<T> {
+    return this.#take(operation, false) as Promise<T>;
+  }
+
+  /**
+   * Calls back when rows may not be what this process wrote last: something was undone, or another connection has written.
+   * Within the open transaction there is no other.
+   */
+  whenStale(forget: () => void): void {
+    this.#caches.push(forget);
+  }
+
+  #take(operation: () => unknown, saved: boolean): Promise<unknown> {
     this.#statistics.writes += 1;
     return new Promise<unknown>((resolve, reject) => {
-      if (this.#held === undefined) this.#write(operation, resolve, reject);
-      else this.#held.push(() => this.#write(operation, resolve, reject));
-    }) as Promise<T>;
+      if (this.#held === undefined) this.#write(operation, saved, resolve, reject);
+      else this.#held.push(() => this.#write(operation, saved, resolve, reject));
+    });
   }
 
   /** Resolves with the query's result; with what is not on disk yet, when it is. */
@@ -167,7 +209,12 @@ export class Turn {
     if (this.#failure !== before) throw this.#failure;
   }
 
-  #write(operation: () => unknown, resolve: (value: unknown) => void, reject: (reason: unknown) => void): void {
+  #write(
+    operation: () => unknown,
+    saved: boolean,
+    resolve: (value: unknown) => void,
+    reject: (reason: unknown) => void,
+  ): void {
     if (this.#refusal !== undefined) {
       reject(this.#refusal);
       return;
@@ -182,16 +229,14 @@ export class Turn {
       return;
     }
     try {
-      this.#savepoint.run();
       const value = operation();
-      this.#release.run();
-      this.#waiting.push({ answer: resolve, value, reject, query: undefined });
+      this.#await({ answer: resolve, value, reject, query: undefined });
     } catch (thrown) {
       const error = this.#asWriteError(thrown);
       // Its error may tell of changes before it in this turn ("the roster is full"): it waits for the commit, too.
       this.#waiting.push({ answer: reject, value: error, reject, query: undefined });
       if (error instanceof StoreWriteError) this.#refuseTurn(error);
-      else this.#undoOperation(error);
+      else this.#undoOperation(error, saved);
     }
   }
 
@@ -231,7 +276,29 @@ export class Turn {
       throw error;
     }
     this.#waitForLocks(this.#busyTimeoutMs);
+    const version = this.#dataVersion.get();
+    if (version !== this.#seenVersion) this.#stale();
+    this.#seenVersion = version;
     this.#refusedNow = false;
+    this.#end = setImmediate(() => this.#turnEnds());
+  }
+
+  // What is committed while a sync runs waits for the next one: so it may as well be committed then, together. The pages
+  // that every commit writes are written once, and nobody is answered later for it.
+  #turnEnds(): void {
+    if (!this.#group?.pending || this.#waiting.length >= TOGETHER) this.#finish();
+    else this.#deferred = setTimeout(() => this.#finish(), TOGETHER_MS);
+  }
+
+  #diskIdle(): void {
+    if (this.#deferred !== undefined) this.#finish();
+  }
+
+  #await(waiting: Waiting): void {
+    this.#waiting.push(waiting);
+    if (this.#deferred === undefined || this.#waiting.length < TOGETHER) return;
+    clearTimeout(this.#deferred);
+    this.#deferred = undefined;
     this.#end = setImmediate(() => this.#finish());
   }
 
@@ -241,14 +308,22 @@ export class Turn {
     this.#patienceMs = timeoutMs;
   }
 
-  #undoOperation(cause: unknown): void {
+  #undoOperation(cause: unknown, saved: boolean): void {
     try {
-      this.#rollbackTo.run();
-      this.#release.run();
-    } catch {
       // A full or failing disk may have undone the whole transaction already (sqlite.org/lang_transaction.html, section 3).
+      if (!this.#db.inTransaction) throw cause;
+      if (saved) {
+        this.#rollbackTo.run();
+        this.#release.run();
+      }
+      this.#stale();
+    } catch {
       this.#abandon(cause);
     }
+  }
+
+  #stale(): void {
+    for (const forget of this.#caches) forget();
   }
 
   /** Ends the transaction; everybody is answered when it is on disk. Returns what made the commit fail. */
@@ -283,6 +358,7 @@ export class Turn {
   /** Undoes the transaction: its writes reject, its reads are answered from what is committed. */
   #abandon(cause: unknown): void {
     const abandoned = this.#takeWaiting();
+    this.#stale();
     try {
       if (this.#db.inTransaction) this.#rollback.run();
     } catch {
@@ -317,7 +393,9 @@ export class Turn {
 
   #takeWaiting(): Waiting[] {
     clearImmediate(this.#end);
+    clearTimeout(this.#deferred);
     this.#end = undefined;
+    this.#deferred = undefined;
     const waiting = this.#waiting;
     this.#waiting = [];
     return waiting;

@@ -36,7 +36,9 @@ const scope = fc.oneof(
 const small = fc.integer({ min: -1, max: 12 });
 const text = fc.constantFrom("", "a", "b", "ä\u{1f339}");
 const time = fc.option(small);
-const credentials = fc.array(fc.constantFrom(bcrypt, scram(), scram({ keyId: "k2" })), { maxLength: 2 });
+const credentials = fc.array(fc.constantFrom(bcrypt, scram(), scram({ kind: "SCRAM-SHA-1", keyId: "k2" })), {
+  maxLength: 2,
+});
 /** What an update callback does. */
 const step = fc.constantFrom("keep", "delete", "put", "put", "throw");
 
@@ -104,6 +106,21 @@ const operations: fc.Arbitrary<Operation>[] = [
   operation((s, after, limit) => s.accounts.list({ after, limit }), text, small),
   operation((s, name) => s.accounts.get(name), localpart),
   operation((s) => s.accounts.countBcryptOnly(), fc.constant(0)),
+  operation((s) => s.accounts.countWithout("SCRAM-SHA-256"), fc.constant(0)),
+  operation((s) => s.accounts.countWithout("SCRAM-SHA-1"), fc.constant(0)),
+  operation(
+    (s, name, list, existing, contact, xml) => {
+      const holdings = {
+        ...(contact !== "example.net" && { roster: [item(contact, { name: xml })] }),
+        offline: [{ xml, at: 1 }],
+        privateXml: [{ ns: "n", name: "a", xml: "<a/>" }],
+      };
+      const imported = { account: account(name, list), owner: `${name}@example.com`, holdings };
+      return s.accounts.import({ ...imported, quota: { nodes: 1, bytes: 1 } }, existing);
+    },
+    ...([localpart, credentials, fc.constantFrom("keep" as const, "replace" as const), foreign, text] as const),
+  ),
+  operation((s, of) => s.profiles.allPrivateXml(of), owner),
   operation(
     (s, of, contact, name, action, max) => {
       const inRoster = name !== "";

@@ -97,7 +97,7 @@ describe("the writes of one turn", () => {
     const results = await Promise.allSettled([
       add(JULIET, "1"),
       store.gateway.updateRelation(ROMEO, JULIET, () => {
-        db.prepare("INSERT INTO offline_message (owner, at, xml) VALUES ('x', 1, 'half done')").run();
+        db.prepare("INSERT INTO offline_message VALUES (1, 1, 1, 'half done')").run();
         throw new Error("in the middle");
       }),
       add(JULIET, "2"),

@@ -1,8 +1,10 @@
 // A database that an older Balcony wrote is brought up to date with all that is in it.
 
 import Database from "better-sqlite3";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { initial } from "../../storage/migrations/0001-initial.ts";
+import { movedRows } from "../../storage/migrations/0010-moved-rows.ts";
+import { migrations } from "../../storage/migrations/index.ts";
 import { openDatabase } from "../../storage/sqlite/open.ts";
 import { openSqliteStore } from "../../storage/sqlite.ts";
 import { AT, archived, item, JULIET, NURSE, ROMEO, savedSession, unacked } from "./records.ts";
@@ -47,16 +49,21 @@ it("schema 1 to the newest keeps every row", async () => {
 
   openDatabase(path()).close();
   const after = contents(path());
-  expect(after).toMatchObject(before);
+  const { offline_box, offline_message, secret, sqlite_sequence, ...same } = before;
+  expect(after).toMatchObject(same);
+  expect(after.secret).toEqual(expect.arrayContaining(secret as unknown[]));
   const added = Object.keys(after).filter((table) => !(table in before));
   expect(added).toContain("archive_message");
-  expect(added.filter((table) => after[table]?.length !== 0)).toEqual([]);
+  expect(added.filter((table) => after[table]?.length !== 0)).toEqual(["offline_floor"]);
 
   const store = openSqliteStore(path());
   expect(await store.roster.get(JULIET, ROMEO)).toEqual(
     item(ROMEO, { name: "Romeo", groups: ["Friends"], state: "both" }),
   );
   expect(await store.secret("name")).toBe("secret");
+  expect(await store.offline.load(JULIET, 0, 9)).toEqual([{ id: 7, at: AT, xml: "<message/>" }]);
+  await store.offline.add(JULIET, "<next/>", AT, 2);
+  expect((await store.offline.load(JULIET, 7, 9))[0]?.id).toBe(8);
   expect(await store.archive.bounds(JULIET)).toBeUndefined();
   expect(await store.archive.preferences(JULIET)).toBeUndefined();
   expect(await store.sessions.loadAll()).toEqual([]);
@@ -66,4 +73,74 @@ it("schema 1 to the newest keeps every row", async () => {
   expect(await store.archive.bounds(JULIET)).toBeUndefined();
   expect(await store.sessions.loadAll()).toEqual([]);
   await store.close();
+});
+
+describe("schema 8, whose messages are moved to other tables", () => {
+  const COUNT = 12_000; // three steps
+
+  /** As the code of schema 8 wrote them: two archives, of which one was pruned, and offline messages of two. */
+  function writeOld(): void {
+    const old = openDatabase(path(), { migrations: migrations.slice(0, 8) });
+    old.exec(`
+      INSERT INTO archive VALUES (1, '${JULIET}', 2, ${COUNT}, ${AT + 2}, ${AT + COUNT - 1});
+      INSERT INTO archive VALUES (2, '${NURSE}', 0, 2, ${AT}, ${AT + 1});
+      WITH RECURSIVE n(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM n WHERE n < ${COUNT} - 1)
+      INSERT INTO archive_message SELECT (1 << 36) | n, 1, 'j' || n, '${ROMEO}', ${AT} + n, '<m n="' || n || '"/>' FROM n;
+      INSERT INTO archive_message VALUES ((2 << 36) | 0, 2, 'j7', '${JULIET}', ${AT}, '<a/>');
+      INSERT INTO archive_message VALUES ((2 << 36) | 1, 2, 'x', '${ROMEO}', ${AT + 1}, '<b/>');
+      INSERT INTO offline_box VALUES ('${JULIET}', ${COUNT / 2}), ('${NURSE}', ${COUNT / 2});
+      WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ${COUNT})
+      INSERT INTO offline_message SELECT n, iif(n % 2, '${JULIET}', '${NURSE}'), ${AT} + n, '<m n="' || n || '"/>' FROM n;
+    `);
+    old.close();
+  }
+
+  async function check(): Promise<void> {
+    const store = openSqliteStore(path());
+    expect(await store.archive.count(JULIET, {}, COUNT)).toBe(COUNT - 2);
+    expect((await store.archive.bounds(JULIET))?.first).toEqual({ id: "j2", at: AT + 2 });
+    const page = await store.archive.page(JULIET, { with: ROMEO, afterId: "j6999", backward: false, limit: 1 });
+    const xml = '<m n="7000"/>';
+    expect(page?.messages).toEqual([{ owner: JULIET, id: "j7000", with: ROMEO, at: AT + 7_000, xml }]);
+    expect((await store.archive.page(NURSE, { beforeId: "x", backward: true, limit: 9 }))?.messages[0]?.id).toBe("j7");
+    await expect(store.archive.add([archived(JULIET, "j5")])).rejects.toThrow();
+    await store.archive.add([archived(JULIET, "new", { at: AT + COUNT })]);
+    expect((await store.archive.bounds(JULIET))?.last.id).toBe("new");
+    expect(await store.archive.prune(AT + 3, COUNT, 100)).toBe(3);
+
+    expect(await store.offline.count(NURSE)).toBe(COUNT / 2);
+    const [first] = await store.offline.load(NURSE, 9_000, 1);
+    expect(first).toEqual({ id: 9_002, xml: '<m n="9002"/>', at: AT + 9_002 });
+    await store.offline.add(NURSE, "<next/>", AT, COUNT);
+    expect((await store.offline.load(NURSE, COUNT, 9)).map(({ id }) => id)).toEqual([COUNT + 1]);
+    await store.close();
+  }
+
+  it("has all of them, in order and by their ids", async () => {
+    writeOld();
+    await check();
+  });
+
+  it.each([
+    ["the first step", 0],
+    ["the first table", 3],
+  ])("goes on where a start was ended after %s", async (_, steps) => {
+    writeOld();
+    const [archives, offline] = movedRows.repeat ?? [];
+    if (archives === undefined || offline === undefined) throw new Error("nothing to move");
+    // The step after those fails, as if the process had been killed: its transaction is undone.
+    const limit =
+      steps === 0 ? "(SELECT count(*) FROM archive_message) > 0" : "(SELECT count(*) FROM offline_message) > 0";
+    const fail = { left: `SELECT CASE WHEN ${limit} THEN json('broken') ELSE 1 END`, sql: "" };
+    const once = { left: `SELECT 1 WHERE NOT ${limit}`, sql: steps === 0 ? archives.sql : offline.sql };
+    const all = steps === 0 ? [once, fail] : [archives, once, fail];
+    const broken = [...migrations.slice(0, -1), { ...movedRows, repeat: all }];
+    expect(() => openDatabase(path(), { migrations: broken })).toThrow(/moved rows/);
+    const db = new Database(path());
+    expect(db.pragma("user_version", { simple: true })).toBe(9);
+    const moved = steps === 0 ? "archive_message" : "offline_message";
+    expect(db.prepare(`SELECT count(*) FROM ${moved}`).pluck().get()).toBe(5_000);
+    db.close();
+    await check();
+  });
 });

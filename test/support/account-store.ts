@@ -28,9 +28,18 @@ export function accountStore(): AccountStore & { readonly rows: Map<string, Acco
       const names = [...rows.keys()].filter((name) => name > after).sort();
       return names.slice(0, limit).flatMap((name) => rows.get(name) ?? []);
     },
+    async import({ account }, existing) {
+      const known = rows.get(account.localpart);
+      if (known !== undefined && existing === "keep") return "kept";
+      rows.set(account.localpart, account);
+      return known === undefined ? "created" : "replaced";
+    },
     async countBcryptOnly() {
-      this.counted += 1;
       return [...rows.values()].filter(({ credentials }) => credentials.every(({ kind }) => kind === "bcrypt")).length;
+    },
+    async countWithout(wanted) {
+      if (wanted === "SCRAM-SHA-256") this.counted += 1;
+      return [...rows.values()].filter(({ credentials }) => !credentials.some(({ kind }) => kind === wanted)).length;
     },
   };
 }

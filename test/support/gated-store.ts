@@ -27,7 +27,7 @@ export function gatedStore(): GatedStore {
     new Proxy(target, {
       get(_target, name: string) {
         const value = target[name as keyof T];
-        if (typeof value !== "function") return value;
+        if (typeof value !== "function" || name === "newId") return value;
         return async (...args: unknown[]) => {
           const gate = gates.get(`${table}.${name}`);
           if (gate !== undefined) {

@@ -8,7 +8,7 @@ const TABLES = ["accounts", "roster", "offline", "archive", "sessions", "gateway
 /** `add` of `offline` is "offline.add". */
 export type Operation = `${(typeof TABLES)[number]}.${string}`;
 
-const READS = /\.(load|loadAll|get|list|count|find|page|query|bounds|preferences)/;
+const READS = /\.(load|loadAll|get|list|count|find|page|query|bounds|preferences|newId)/;
 
 export type UnreliableStore = {
   readonly store: Store;

@@ -44,6 +44,24 @@ async function connected(admin: Admin): Promise<Admin> {
   return (await connectAdmin(path)) as Admin;
 }
 
+test("many accounts in one call, and one of many bytes", async () => {
+  const { admin, calls } = recordingAdmin({
+    importUsers: [{ outcome: "created" }, { outcome: "refused", reason: "a name" }],
+    exportUser: { user: { name: "juliet", keys: [], holdings: {} }, notTaken: ["block lists"] },
+  });
+  const remote = await connected(admin);
+  const users = ["juliet", "r o"].map((name) => ({ name, keys: [], holdings: { vcard: "x".repeat(1_000_000) } }));
+  expect(await remote.importUsers(users, { existing: "keep", check: true })).toEqual([
+    { outcome: "created" },
+    { outcome: "refused", reason: "a name" },
+  ]);
+  expect(await remote.exportUser("juliet")).toMatchObject({ notTaken: ["block lists"] });
+  expect(calls).toEqual([
+    ["importUsers", users, { existing: "keep", check: true }],
+    ["exportUser", "juliet"],
+  ]);
+});
+
 test("every call goes through, and its answer comes back", async () => {
   const presentity = {
     address: "r@example.net",

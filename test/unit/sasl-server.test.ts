@@ -5,6 +5,7 @@ import bcrypt from "bcryptjs";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Accounts } from "../../server/accounts/accounts.ts";
 import type { Authenticator } from "../../server/accounts/authenticator.ts";
+import { scramKeys } from "../../server/accounts/scram-keys.ts";
 import { openSeal } from "../../server/accounts/seal.ts";
 import { createThrottle } from "../../server/accounts/throttle.ts";
 import { type AuthConfig, ConfigError, parseConfig } from "../../server/config.ts";
@@ -110,6 +111,39 @@ describe("what is offered", () => {
     expect(await sasl.start("DIGEST-MD5", contextOf())).toBeUndefined();
     expect(await sasl.start("scram-sha-1", contextOf())).toBeUndefined();
     expect(await sasl.start("SCRAM-SHA-1-PLUS", contextOf({ bindings: new Map() }))).toBeUndefined();
+  });
+});
+
+describe("while an account is left that has the keys of one hash", () => {
+  async function withSha1Alone(auth: Partial<AuthConfig> = {}) {
+    const parts = await setUp(auth);
+    const pair = await scramKeys("SHA-1", "pencil", Buffer.from("salt"), 4096);
+    const juliet = { localpart: "juliet", keys: [["SHA-1", pair]] as const, holdings: {} };
+    const romeo = { localpart: "romeo", password: "pencil", keys: [], holdings: {} };
+    const options = { existing: "keep", quota: { nodes: 1, bytes: 1 }, check: false } as const;
+    expect(await parts.accounts.import([juliet, romeo], options)).toEqual(["created", "created"]);
+    return parts;
+  }
+
+  test("the other is offered to nobody but who claims an account that has it, until PLAIN has made it", async () => {
+    const { sasl } = await withSha1Alone();
+    const sha1 = ["SCRAM-SHA-1-PLUS", "SCRAM-SHA-1", "PLAIN"];
+    expect(await mechanisms(sasl, contextOf())).toEqual(sha1);
+    expect(await mechanisms(sasl, claims("juliet@example.org"))).toEqual(sha1);
+    expect(await mechanisms(sasl, claims("romeo@example.org"))).toEqual([...PLUS, ...SCRAM, "PLAIN"]);
+    expect(await sasl.start("SCRAM-SHA-256", contextOf())).toBeUndefined();
+    const exchange = await sasl.start("SCRAM-SHA-1", claims("juliet@example.org"));
+    if (exchange === undefined) throw new Error("not started");
+    const outcome = await scramLogin(exchange, { hash: "sha1", username: "juliet", password: "pencil", gs2: "n,," });
+    expect(outcome).toMatchObject({ kind: "success", serverProved: true });
+    expect(await mechanisms(sasl, contextOf())).toEqual(sha1);
+    expect(await plain(sasl, "\0juliet\0pencil")).toEqual({ kind: "success", localpart: "juliet" });
+    expect(await mechanisms(sasl, contextOf())).toEqual([...PLUS, ...SCRAM, "PLAIN"]);
+  });
+
+  test("auth.plain off: it can log in all the same", async () => {
+    const { sasl } = await withSha1Alone({ plain: false });
+    expect(await mechanisms(sasl, contextOf())).toEqual(["SCRAM-SHA-1-PLUS", "SCRAM-SHA-1"]);
   });
 });
 

@@ -1,8 +1,22 @@
 // AccountStore: every sentence of its docstrings.
 
 import { describe, expect, it } from "vitest";
-import type { Store } from "../../../storage/store.ts";
-import { AT, account, archived, bcrypt, item, JULIET, NURSE, ROMEO, savedSession, scram, unacked } from "../records.ts";
+import { type AccountHoldings, type Store, StoreLimitError } from "../../../storage/store.ts";
+import {
+  AT,
+  account,
+  archived,
+  bcrypt,
+  item,
+  JULIET,
+  NURSE,
+  nodeState,
+  pubsubItem,
+  ROMEO,
+  savedSession,
+  scram,
+  unacked,
+} from "../records.ts";
 
 export function accountsContract(store: () => Store): void {
   describe("accounts", () => {
@@ -33,6 +47,78 @@ export function accountsContract(store: () => Store): void {
       expect(await store().accounts.get("juliet")).toStrictEqual(account("juliet", [bcrypt]));
       expect(await store().accounts.setCredentials("romeo", [bcrypt])).toBe(false);
       expect(await store().accounts.get("romeo")).toBeUndefined();
+    });
+
+    it("imports an account with all it holds, and leaves one that exists as it is or replaces what is given", async () => {
+      const holdings: AccountHoldings = {
+        roster: [
+          item(ROMEO, { state: "both", name: "Romeo", groups: ["a"] }),
+          item(NURSE, { inRoster: false, state: "none+in" }),
+        ],
+        offline: [
+          { xml: "<message id='1'/>", at: AT },
+          { xml: "<message id='2'/>", at: AT - 1 },
+        ],
+        vcard: "<vCard/>",
+        privateXml: [{ ns: "n", name: "a", xml: "<a xmlns='n'/>" }],
+        nodes: [{ name: "node", ...nodeState(), items: [pubsubItem("1"), pubsubItem("2")] }],
+      };
+      const quota = { nodes: 1, bytes: 10_000 };
+      const juliet = { account: account("juliet"), owner: JULIET, holdings, quota };
+      expect(await store().accounts.import(juliet, "keep")).toBe("created");
+      expect(await store().accounts.get("juliet")).toStrictEqual(account("juliet"));
+      const items = [...(holdings.roster ?? [])].sort((a, b) => (a.contact < b.contact ? -1 : 1));
+      expect(await store().roster.load(JULIET)).toStrictEqual({ version: 1, items });
+      expect(await store().roster.changesSince(JULIET, 0)).toBeUndefined();
+      expect((await store().offline.load(JULIET, 0, 10)).map(({ xml, at }) => ({ xml, at }))).toStrictEqual(
+        holdings.offline,
+      );
+      expect(await store().offline.count(JULIET)).toBe(2);
+      expect(await store().profiles.vcard(JULIET)).toBe("<vCard/>");
+      expect(await store().profiles.allPrivateXml(JULIET)).toStrictEqual(holdings.privateXml);
+      expect(await store().pubsub.items(JULIET, "node", { since: 0, backward: false, limit: 10 })).toStrictEqual([
+        pubsubItem("1"),
+        pubsubItem("2"),
+      ]);
+
+      const other = { ...juliet, account: account("juliet", [bcrypt]), holdings: { roster: [], nodes: [] } };
+      expect(await store().accounts.import(other, "keep")).toBe("kept");
+      expect((await store().roster.load(JULIET)).items).toHaveLength(2);
+      expect(await store().accounts.import(other, "replace")).toBe("replaced");
+      expect(await store().accounts.get("juliet")).toStrictEqual(account("juliet", [bcrypt]));
+      expect(await store().roster.load(JULIET)).toStrictEqual({ version: 2, items: [] });
+      expect(await store().pubsub.nodes(JULIET, { limit: 10 })).toEqual([]);
+      expect(await store().offline.count(JULIET)).toBe(2);
+      expect(await store().accounts.import({ ...other, account: account("juliet", []), holdings: {} }, "replace")).toBe(
+        "replaced",
+      );
+      expect(await store().accounts.get("juliet")).toStrictEqual(account("juliet", [bcrypt]));
+    });
+
+    it("imports nothing of an account whose nodes are beyond the quota", async () => {
+      const nodes = [{ name: "node", ...nodeState(), items: [pubsubItem("1")] }];
+      const imported = { account: account("juliet"), owner: JULIET, holdings: { nodes, vcard: "<vCard/>" } };
+      for (const quota of [
+        { nodes: 0, bytes: 10_000 },
+        { nodes: 1, bytes: 1 },
+      ]) {
+        await expect(store().accounts.import({ ...imported, quota }, "keep")).rejects.toThrow(StoreLimitError);
+      }
+      expect(await store().accounts.get("juliet")).toBeUndefined();
+      expect(await store().profiles.vcard(JULIET)).toBeUndefined();
+    });
+
+    it("counts the accounts that have credentials, but none of a kind", async () => {
+      const sha1 = scram({ kind: "SCRAM-SHA-1" });
+      for (const [i, credentials] of [[scram(), sha1], [sha1], [sha1], [scram()], [bcrypt], []].entries()) {
+        await store().accounts.create(account(`user${i}`, credentials));
+      }
+      expect(await store().accounts.countWithout("SCRAM-SHA-256")).toBe(3);
+      expect(await store().accounts.countWithout("SCRAM-SHA-1")).toBe(2);
+      expect(await store().accounts.countBcryptOnly()).toBe(1);
+      await store().accounts.setCredentials("user1", [scram(), sha1]);
+      await store().accounts.delete("user2", "user2@example.com");
+      expect(await store().accounts.countWithout("SCRAM-SHA-256")).toBe(1);
     });
 
     it("erases an account with its roster, offline messages, archive and sessions, and no other's", async () => {

@@ -63,6 +63,38 @@ export function archiveContract(store: () => Store): void {
     });
   });
 
+  describe("archive ids that the store makes", () => {
+    it("are found again, each in its archive, beside those of others; they are never the same, nor alike", async () => {
+      const made = Array.from({ length: 200 }, () => store().archive.newId());
+      expect(new Set(made).size).toBe(200);
+      for (const id of made) expect(id).toMatch(/^[\w-]{22}$/);
+      // XEP-0359 section 6: what follows what cannot be told.
+      expect(made.toSorted()).not.toEqual(made);
+      const [a = "", b = "", c = ""] = made;
+      await add(archived(JULIET, b), archived(ROMEO, c, { with: JULIET }));
+      await add(archived(JULIET, "foreign"), archived(JULIET, a));
+      expect(await ids({})).toBe(`${b} foreign ${a}`);
+      expect(await ids({ afterId: b })).toBe(`foreign ${a}`);
+      expect(await ids({ beforeId: a, backward: true })).toBe(`${b} foreign`);
+      expect(await ids({ ids: [a, b] })).toBe(`${b} ${a}`);
+      expect(await ids({ afterId: c })).toBe("unknown");
+      expect(await ids({ afterId: made[3] as string })).toBe("unknown");
+      expect(await store().archive.replace(JULIET, c, "<no/>")).toBe(false);
+      expect(await store().archive.replace(JULIET, a, "<other/>")).toBe(true);
+    });
+
+    it("are refused a second time, with all that was to be added with them", async () => {
+      const [id, other] = [store().archive.newId(), store().archive.newId()];
+      await add(archived(JULIET, id));
+      await expect(add(archived(JULIET, other), archived(JULIET, id))).rejects.toThrow();
+      await expect(add(archived(JULIET, other), archived(JULIET, other))).rejects.toThrow();
+      expect(await ids({})).toBe(id);
+      await add(archived(JULIET, other), archived(ROMEO, id, { with: JULIET }));
+      expect([await ids({}), await ids({}, ROMEO)]).toEqual([`${id} ${other}`, id]);
+      expect(await ids({ afterId: id }, ROMEO)).toBe("");
+    });
+  });
+
   describe("archive page", () => {
     it.each<[string, Partial<ArchiveQuery>, string]>([
       ["the first", { limit: 2 }, "a b +"],

@@ -29,6 +29,8 @@ function everyCall({
     accounts.delete("juliet", JULIET),
     accounts.list(page),
     accounts.countBcryptOnly(),
+    accounts.countWithout("SCRAM-SHA-1"),
+    accounts.import({ account: account("juliet"), owner: JULIET, holdings: {}, quota: { nodes: 1, bytes: 1 } }, "keep"),
     roster.load(JULIET),
     roster.get(JULIET, ROMEO),
     roster.update(JULIET, ROMEO, () => item(ROMEO)),
