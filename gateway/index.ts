@@ -14,7 +14,7 @@ import { CppSubscriptions } from "./cpp-subscriptions.ts";
 import type { GatewayCore, GatewayHost } from "./host.ts";
 import { UserDocuments } from "./live-presence.ts";
 import { MessageOperations } from "./message-operations.ts";
-import { findPresentity, putPresentity } from "./presentities.ts";
+import { Presentities } from "./presentities.ts";
 import { Publications } from "./publications.ts";
 import { reconcile } from "./reconcile.ts";
 import { change, step } from "./relations.ts";
@@ -41,12 +41,13 @@ export interface Gateway {
 export function createGateway(host: GatewayHost): Gateway {
   const domains = Object.keys(host.config.gateway.domains);
   const underWay = new Set<Promise<unknown>>();
+  const presentities = new Presentities(host);
   const core: GatewayCore = {
     ...host,
     get events() {
       return http.eventLog;
     },
-    presentity: (address) => findPresentity(host, address),
+    presentity: (address) => presentities.find(address),
     turns: new Turns(),
   };
   const publications = new Publications(core);
@@ -64,10 +65,13 @@ export function createGateway(host: GatewayHost): Gateway {
   );
   const counts = new GatewayCounts();
   const foreignSide = counts.counting({
-    putPresentity: (address, settings) => putPresentity(host, address, settings),
+    putPresentity: (address, settings) => presentities.put(address, settings),
     getPresentity: (address) => host.store.getPresentity(address.bareString),
     listPresentities: (domain, page) => host.store.listPresentities(domain, page),
-    deletePresentity: (address) => core.turns.run(address.bareString, () => deletePresentity(core, watchers, address)),
+    deletePresentity: (address) =>
+      core.turns.run(address.bareString, () =>
+        endRelations(core, watchers, address).then((known) => known && presentities.delete(address)),
+      ),
     publish: (address, request) => publications.publish(address, request),
     publication: (address) => publications.get(address),
     withdraw: (address, ifMatch) => publications.withdraw(address, ifMatch),
@@ -135,7 +139,8 @@ export function createGateway(host: GatewayHost): Gateway {
 }
 
 // Watchers get `unsubscribed` and unavailable presence; the users it watched get `unsubscribe`.
-async function deletePresentity(core: GatewayCore, watchers: Watchers, address: Jid): Promise<boolean> {
+// False if there is no such presentity.
+async function endRelations(core: GatewayCore, watchers: Watchers, address: Jid): Promise<boolean> {
   if ((await core.store.getPresentity(address.bareString)) === undefined) return false;
   for (const { user: text } of await core.store.listRelations(address.bareString)) {
     const user = Jid.fromTrusted(text);
@@ -150,5 +155,5 @@ async function deletePresentity(core: GatewayCore, watchers: Watchers, address: 
       await core.route(leaving, address);
     }
   }
-  return core.store.deletePresentity(address.bareString);
+  return true;
 }

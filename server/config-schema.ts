@@ -1,7 +1,7 @@
 // The schema of the configuration: every key with its default, its bounds and what it is for. Sizes and durations carry
 // their unit in the key. docs/configuration.md and config.example.json say the same; test/unit/config.test.ts compares.
 
-import { z } from "zod";
+import * as z from "zod";
 import { prepareDomainpart } from "./jid.ts";
 
 const port = z.int().min(0).max(65535);

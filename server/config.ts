@@ -2,7 +2,7 @@
 // of the bad key and what is allowed there.
 
 import { distance } from "fastest-levenshtein";
-import type { z } from "zod";
+import type * as z from "zod";
 import {
   type auth,
   type c2s,

@@ -1,22 +1,12 @@
 // The public API: createServer(config, parts?). The only file that an embedder imports.
 
 import { EventEmitter } from "node:events";
-import { createSecureContext } from "node:tls";
 import type { Admin } from "./admin.ts";
 import { ClientToServer } from "./c2s.ts";
 import { type Composition, compose, type ServerParts } from "./compose.ts";
 import { type Config, type ConfigInput, parseConfig } from "./config.ts";
-import { healthProblems } from "./health.ts";
-import { addHostMeta } from "./http/host-meta.ts";
-import { createHttpListener, type HttpListener } from "./http/listener.ts";
-import { Origins } from "./http/origins.ts";
-import { httpProblem, sendProblem } from "./http/problem.ts";
-import { TrustedProxies } from "./http/proxies.ts";
-import { publicUrl, WEBSOCKET_PATH } from "./http/public-url.ts";
-import { addWebSocket } from "./http/websocket.ts";
+import type { HttpService } from "./http/service.ts";
 import type { Jid } from "./jid.ts";
-import { Monitor } from "./metrics/monitor.ts";
-import { addUploadRoutes } from "./upload/routes.ts";
 import { VERSION } from "./version.ts";
 
 export { FolderLockedError } from "../storage/folder-lock.ts";
@@ -34,6 +24,7 @@ export { type StanzaCondition, type StanzaError, stanzaError } from "./errors.ts
 export { Jid } from "./jid.ts";
 export type { Logger } from "./log.ts";
 export { defineModule, type Host, type Module, type ModuleParts } from "./modules/module.ts";
+export type { ExportedUser, ImportOptions, ImportResult, PortableKeys, PortableUser } from "./portable/user.ts";
 export type { IqHandler, IqRequest } from "./router/dispatch.ts";
 export { Element, type IqReply, result } from "./stanza.ts";
 
@@ -86,8 +77,7 @@ class Balcony extends EventEmitter<ServerEvents> implements BalconyServer {
   readonly config: Config;
   readonly #parts: Composition;
   readonly #c2s: ClientToServer;
-  #http: HttpListener | undefined;
-  #monitor: Monitor | undefined;
+  #http: HttpService | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor(config: Config, parts: Composition) {
@@ -142,56 +132,14 @@ class Balcony extends EventEmitter<ServerEvents> implements BalconyServer {
   }
 
   async #startHttp(port: number): Promise<void> {
-    const { addresses, tls, metrics } = this.config.http;
-    const { certificate, core, gateway, uploads } = this.#parts;
-    const { log, clock, counters, sessions, store } = core;
-    const countStreams = () => this.#c2s.countStreams();
-    const listeners = () => ({
-      ...this.#c2s.listeners,
-      WebSocket: this.#c2s.webSockets,
-      components: this.#parts.componentPort.listener,
-      http: this.#http?.sockets,
-    });
-    const proxies = new TrustedProxies(this.config.http.trustedProxies);
-    const monitor =
-      metrics === "off"
-        ? undefined
-        : new Monitor({ counters, sessions, gateway, certificate, store, listeners, countStreams });
-    this.#monitor = monitor;
-    this.#http = createHttpListener({
+    const { HttpService } = await import("./http/service.ts");
+    this.#http = new HttpService({
       config: this.config,
-      secureContext: tls ? () => createSecureContext(certificate.current.secureContext) : undefined,
-      log,
-      clock,
-      counters,
-      health: async () =>
-        this.#stopping === undefined
-          ? healthProblems({
-              store,
-              clock,
-              listeners: { ...this.#c2s.listeners, components: this.#parts.componentPort.listener },
-            })
-          : ["the server is stopping"],
-      metrics:
-        metrics === "off" || monitor === undefined ? undefined : { allowed: metrics, text: () => monitor.text() },
-      proxies,
+      parts: this.#parts,
+      c2s: this.#c2s,
+      isStopping: () => this.#stopping !== undefined,
     });
-    if (this.config.http.websocket) this.#addWebSocket(this.#http, proxies);
-    await gateway.http.register(this.#http.app);
-    if (uploads !== undefined) {
-      await uploads.start(() => publicUrl(this.config, this.#http?.port ?? 0));
-      await addUploadRoutes(this.#http.app, uploads, new Origins(this.config.http.origins));
-    }
-    await this.#http.start(addresses, port);
-  }
-
-  #addWebSocket({ app }: HttpListener, proxies: TrustedProxies): void {
-    const origins = new Origins(this.config.http.origins);
-    addWebSocket(app.server, { origins, proxies }, this.#c2s.webSocketOwner);
-    app.get(WEBSOCKET_PATH, async (_request, reply) =>
-      sendProblem(reply.header("upgrade", "websocket"), httpProblem(426, "this is for WebSocket (RFC 7395)")),
-    );
-    addHostMeta(app, () => publicUrl(this.config, this.#http?.port ?? 0));
+    await this.#http.start(port);
   }
 
   stop({ cut = false } = {}): Promise<void> {
@@ -208,7 +156,6 @@ class Balcony extends EventEmitter<ServerEvents> implements BalconyServer {
     await this.#c2s.stop();
     await this.#parts.gateway.settled();
     await this.#http?.stop();
-    this.#monitor?.stop();
     await this.#parts.close();
     this.#parts.core.log.info({}, "stopped");
   }

@@ -7,7 +7,7 @@
 
 import { createHash, type Hash } from "node:crypto";
 import { fstatSync, readSync, writeSync } from "node:fs";
-import { z } from "zod";
+import * as z from "zod";
 import { BackupError, codeOf, SMALL_FILES } from "./files.ts";
 
 const FORMAT = "0001";

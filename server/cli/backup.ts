@@ -1,6 +1,10 @@
 // balcony backup: all that the server keeps, in one file.
 
 import type { Command } from "commander";
+import { makeBackup } from "../backup/backup.ts";
+import { systemClock } from "../clock.ts";
+import { parseConfig } from "../config.ts";
+import { loadConfigFile } from "./config-file.ts";
 import { Failure } from "./failure.ts";
 import { howToCall, print, remark, shellWord } from "./output.ts";
 import type { CommonOptions } from "./with-admin.ts";
@@ -33,10 +37,6 @@ Examples:
 }
 
 async function run(file: string, options: Options): Promise<void> {
-  const { loadConfigFile } = await import("./config-file.ts");
-  const { parseConfig } = await import("../config.ts");
-  const { systemClock } = await import("../clock.ts");
-  const { makeBackup } = await import("../backup/backup.ts");
   const config = parseConfig(loadConfigFile(options.config, process.env).config);
   if (config.storage.path === ":memory:") {
     throw new Failure("storage.path is :memory:, so there is nothing to back up; set it to a folder");

@@ -1,6 +1,7 @@
 // balcony config: what the configuration says.
 
 import type { Command } from "commander";
+import { loadConfigFile } from "./config-file.ts";
 import { print } from "./output.ts";
 import type { CommonOptions } from "./with-admin.ts";
 
@@ -10,7 +11,6 @@ export function defineConfig(config: Command): void {
     .command("check")
     .description("read the configuration and name every mistake in it; nothing is started or changed")
     .action(async (_: unknown, command: Command) => {
-      const { loadConfigFile } = await import("./config-file.ts");
       const { source, variables } = loadConfigFile(command.optsWithGlobals<CommonOptions>().config, process.env);
       const more = variables.length === 0 ? "" : `, with ${variables.join(", ")} from the environment`;
       print(`The configuration is valid: ${source}${more}.`);

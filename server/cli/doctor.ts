@@ -3,10 +3,13 @@
 import { existsSync } from "node:fs";
 import { createServer as createSocket } from "node:net";
 import type { Command } from "commander";
-import type { Config } from "../config.ts";
+import { systemClock } from "../clock.ts";
+import { type Config, parseConfig } from "../config.ts";
+import { loadCertificate } from "../transport/certificate.ts";
+import { loadConfigFile } from "./config-file.ts";
 import { Failure } from "./failure.ts";
 import { print } from "./output.ts";
-import type { CommonOptions } from "./with-admin.ts";
+import { type CommonOptions, connectRunning, withAdmin } from "./with-admin.ts";
 
 const DAY_MS = 86_400_000;
 const EXPIRY_WARNING_DAYS = 14;
@@ -29,8 +32,6 @@ Examples:
 }
 
 async function examine(options: CommonOptions): Promise<void> {
-  const { loadConfigFile } = await import("./config-file.ts");
-  const { parseConfig } = await import("../config.ts");
   const loaded = loadConfigFile(options.config, process.env);
   const config = parseConfig(loaded.config);
   let failures = 0;
@@ -40,7 +41,6 @@ async function examine(options: CommonOptions): Promise<void> {
   };
   tell([{ state: "ok", text: `configuration: ${loaded.source}` }]);
   tell(await orFailure("certificate", () => certificate(config)));
-  const { connectRunning, withAdmin } = await import("./with-admin.ts");
   const running = await orFailure("server", async () => {
     if ((await connectRunning(config.storage.path)) === undefined) return [];
     return [{ state: "ok", text: "server: it runs and answers" }];
@@ -73,8 +73,6 @@ async function orFailure(what: string, check: () => Promise<Finding[]>): Promise
 
 async function certificate(config: Config): Promise<Finding[]> {
   if (config.tls.certificateFile === null && isMissing(config.storage.path)) return [];
-  const { systemClock } = await import("../clock.ts");
-  const { loadCertificate } = await import("../transport/certificate.ts");
   const clock = systemClock();
   const folder = config.storage.path === ":memory:" ? null : config.storage.path;
   const { current } = await loadCertificate({ domain: config.domain, ...config.tls, folder, clock });

@@ -1,5 +1,5 @@
-// The command line as a whole: which subcommands there are, and what is the same for all of them. The file of a subcommand
-// is loaded only when it is called, so that `convert` and `--help` answer at once.
+// The command line as a whole: which subcommands there are, and what is the same for all of them. What a subcommand
+// needs is loaded only when it is called, so that `convert` and `--help` answer at once, and `serve` starts fast.
 
 import { Command, CommanderError } from "commander";
 import { VERSION } from "../version.ts";
@@ -10,36 +10,46 @@ type Subcommand = {
   readonly load: () => Promise<(command: Command) => void>;
 };
 
+const administration = () => import("./administration.ts");
+
 const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
   serve: { summary: "run the server", load: async () => (await import("./serve.ts")).defineServe },
   user: {
     summary: "add, list, change, delete or import accounts",
-    load: async () => (await import("./user.ts")).defineUser,
+    load: async () => (await administration()).defineUser,
   },
   token: {
     summary: "add, list or revoke tokens of the HTTP binding",
-    load: async () => (await import("./token.ts")).defineToken,
+    load: async () => (await administration()).defineToken,
   },
   presentity: {
     summary: "add, list or delete the gateway's foreign entities",
-    load: async () => (await import("./presentity.ts")).definePresentity,
+    load: async () => (await administration()).definePresentity,
   },
   audit: {
     summary: "print who logged in, and what was changed",
-    load: async () => (await import("./audit.ts")).defineAudit,
+    load: async () => (await administration()).defineAudit,
   },
   backup: {
     summary: "copy everything the server keeps into one file, while it runs",
-    load: async () => (await import("./backup.ts")).defineBackup,
+    load: async () => (await administration()).defineBackup,
   },
   restore: {
     summary: "put a backup into the data folder",
-    load: async () => (await import("./restore.ts")).defineRestore,
+    load: async () => (await administration()).defineRestore,
   },
-  config: { summary: "check the configuration", load: async () => (await import("./config.ts")).defineConfig },
+  import: {
+    summary: "take over accounts and rosters of another server (XEP-0227)",
+    load: async () => (await administration()).defineImport,
+  },
+  export: {
+    summary: "write accounts and rosters to a file for another server (XEP-0227)",
+    load: async () => (await administration()).defineExport,
+  },
+  config: { summary: "check the configuration", load: async () => (await administration()).defineConfig },
   doctor: {
     summary: "look whether all is well, and say what to do",
-    load: async () => (await import("./doctor.ts")).defineDoctor,
+    load: async () => (await administration()).defineDoctor,
   },
   convert: {
     summary: "convert a stanza, Message/CPIM object or address (RFC 3922)",

@@ -1,7 +1,11 @@
 // balcony restore: a backup becomes what the server keeps.
 
 import type { Command } from "commander";
+import { restoreBackup } from "../backup/restore.ts";
+import { systemClock } from "../clock.ts";
+import { parseConfig } from "../config.ts";
 import { holdings } from "./backup.ts";
+import { loadConfigFile } from "./config-file.ts";
 import { Failure } from "./failure.ts";
 import { print, remark } from "./output.ts";
 import type { CommonOptions } from "./with-admin.ts";
@@ -32,10 +36,6 @@ Examples:
 }
 
 async function run(file: string, options: Options): Promise<void> {
-  const { loadConfigFile } = await import("./config-file.ts");
-  const { parseConfig } = await import("../config.ts");
-  const { systemClock } = await import("../clock.ts");
-  const { restoreBackup } = await import("../backup/restore.ts");
   const config = parseConfig(loadConfigFile(options.config, process.env).config);
   const dataFolder = config.storage.path;
   if (dataFolder === ":memory:") {

@@ -1,10 +1,17 @@
 // balcony serve: runs the server until SIGINT or SIGTERM; SIGHUP reads the certificate files again.
 
 import type { Command } from "commander";
-import type { BalconyServer } from "../index.ts";
+import { refuseLockedFolder } from "../../storage/folder-lock.ts";
+import { parseConfig } from "../config.ts";
+import { controlPath } from "../control/path.ts";
+import { serveControl } from "../control.ts";
+import { type BalconyServer, createServer } from "../index.ts";
 import type { Logger } from "../log.ts";
+import { loadConfigFile } from "./config-file.ts";
+import { createLogger } from "./logger.ts";
 import { howToCall, print, shellWord } from "./output.ts";
 import { endBy, stopAsked } from "./signals.ts";
+import { welcome } from "./welcome.ts";
 import type { CommonOptions } from "./with-admin.ts";
 
 /** Describes `balcony serve`. */
@@ -28,11 +35,6 @@ Examples:
 }
 
 async function run(options: CommonOptions): Promise<void> {
-  const { loadConfigFile } = await import("./config-file.ts");
-  const { createServer } = await import("../index.ts");
-  const { parseConfig } = await import("../config.ts");
-  const { refuseLockedFolder } = await import("../../storage/folder-lock.ts");
-  const { createLogger } = await import("./logger.ts");
   const env = options.verbose ? { ...process.env, BALCONY_LOG_LEVEL: "debug" } : process.env;
   const { config, source, variables } = loadConfigFile(options.config, env);
   const logger = createLogger(config.log?.level ?? "info", process.stderr.isTTY === true);
@@ -48,7 +50,6 @@ async function run(options: CommonOptions): Promise<void> {
     await server.start();
     const control = await openControl(server, logger); // behind the lock: a socket found here is nobody's
     try {
-      const { welcome } = await import("./welcome.ts");
       const given = options.config === undefined ? "" : ` --config ${shellWord(options.config)}`;
       welcome(server, { program: howToCall(), arguments: given, source, variables }).forEach(print);
       await asked;
@@ -65,10 +66,6 @@ async function run(options: CommonOptions): Promise<void> {
 async function openControl(server: BalconyServer, logger: Logger): Promise<{ close(): Promise<void> } | undefined> {
   const { path } = server.config.storage;
   if (path === ":memory:" || process.platform === "win32") return undefined;
-  const [{ serveControl }, { controlPath }] = await Promise.all([
-    import("../control.ts"),
-    import("../control/path.ts"),
-  ]);
   return serveControl(server.admin, await controlPath(path, true), logger);
 }
 

@@ -3,6 +3,7 @@
 import { open } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import type { Command } from "commander";
+import { Jid } from "../jid.ts";
 import { Failure } from "./failure.ts";
 import { print, remark } from "./output.ts";
 import { readNewPassword, refusePasswordArguments } from "./password.ts";
@@ -116,7 +117,6 @@ async function linesOf(file: string | undefined): Promise<AsyncIterable<string>>
 
 // As it was prepared: "Juliet" makes juliet@example.org.
 async function address(name: string, domain: string): Promise<string> {
-  const { Jid } = await import("../jid.ts");
   const parsed = Jid.parse(name.includes("@") ? name : `${name}@${domain}`);
   return parsed.ok ? parsed.value.bareString : name;
 }

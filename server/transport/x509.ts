@@ -1,9 +1,9 @@
-// The little of X.509 that node:crypto lacks, from @peculiar/x509: making a self-signed certificate, and naming the hash
-// that one was signed with.
+// The little of X.509 that node:crypto lacks: naming the hash that a certificate was signed with, and making a self-signed
+// one, with @peculiar/x509.
 
 import { KeyObject, webcrypto } from "node:crypto";
 import { createRequire } from "node:module";
-import { isIP, isIPv6 } from "node:net";
+import { isIP } from "node:net";
 import { domainToASCII } from "node:url";
 
 type X509 = typeof import("@peculiar/x509");
@@ -45,16 +45,54 @@ export async function makeSelfSigned(domain: string, now: number, days: number):
   return { certificatePem: `${certificate.toString("pem")}\n`, keyPem };
 }
 
-/** "SHA-256" and the like; undefined: the algorithm has no hash of its own (Ed25519), or is unknown. */
+// The signature algorithms whose identifier alone names the hash: the contents of the OID, in hex. Of RFC 3279 sections
+// 2.2.1 and 2.2.3, RFC 4055 section 5, RFC 5758 section 3.2; those of RFC 8410 section 3 have none.
+const SIGNATURE_HASHES: Readonly<Record<string, string | undefined>> = {
+  "2a864886f70d010104": "MD5",
+  "2a864886f70d010105": "SHA-1",
+  "2a864886f70d01010b": "SHA-256",
+  "2a864886f70d01010c": "SHA-384",
+  "2a864886f70d01010d": "SHA-512",
+  "2a8648ce3d0401": "SHA-1",
+  "2a8648ce3d040302": "SHA-256",
+  "2a8648ce3d040303": "SHA-384",
+  "2a8648ce3d040304": "SHA-512",
+  "2b6570": undefined, // Ed25519
+  "2b6571": undefined, // Ed448
+};
+
+/**
+ * "SHA-256" and the like; undefined: the algorithm has no hash of its own (Ed25519), or is unknown.
+ * @param certificate DER that node:crypto could read
+ */
 export function signatureHashName(certificate: Buffer): string | undefined {
+  const oid = signatureOid(certificate);
+  if (oid in SIGNATURE_HASHES) return SIGNATURE_HASHES[oid];
+  // RSASSA-PSS has the hash in its parameters.
   const { signatureAlgorithm } = new (library().X509Certificate)(new Uint8Array(certificate));
   return signatureAlgorithm.hash?.name;
+}
+
+// RFC 5280 section 4.1: the algorithm stands behind the TBSCertificate.
+function signatureOid(certificate: Buffer): string {
+  const whole = contents(certificate, 0);
+  const algorithm = contents(certificate, contents(certificate, whole.from).to);
+  const { from, to } = contents(certificate, algorithm.from);
+  return certificate.toString("hex", from, to);
+}
+
+/** Where the contents of the DER value at `at` lie. Source: X.690 section 8.1.3. */
+function contents(der: Buffer, at: number): { readonly from: number; readonly to: number } {
+  const first = der.readUInt8(at + 1);
+  const octets = first < 0x80 ? 0 : first & 0x7f;
+  const from = at + 2 + octets;
+  return { from, to: from + (octets === 0 ? first : der.readUIntBE(at + 2, octets)) };
 }
 
 /** A domainpart as certificates have it: A-labels, no brackets. */
 export function hostName(domain: string): string {
   const bare = domain.startsWith("[") ? domain.slice(1, -1) : domain;
-  return isIPv6(bare) ? bare : domainToASCII(bare);
+  return bare.includes(":") ? bare : domainToASCII(bare);
 }
 
 function alternativeNames(name: string): { type: "dns" | "ip"; value: string }[] {

@@ -1,28 +1,18 @@
 // The HTTP binding (docs/http-binding.md): CPP and CPIM operations for the foreign side, on the server's HTTP listener.
 
 import type { FastifyInstance } from "fastify";
-import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
 import type { AuditNotes } from "../../../server/audit.ts";
 import type { Clock } from "../../../server/clock.ts";
 import type { Config } from "../../../server/config.ts";
-import { notFoundHandler, problemHandler } from "../../../server/http/problem.ts";
 import type { Logger } from "../../../server/log.ts";
 import type { GatewayEvent, GatewayStore } from "../../../storage/store.ts";
 import { domainSettings } from "../../domain-settings.ts";
 import type { EventLog, ForeignSide } from "../binding.ts";
 import { createAccess } from "./access.ts";
-import { parseBodies } from "./bodies.ts";
-import { eventOf } from "./event-data.ts";
-import { domainEventRoute, presentityEventRoute } from "./event-routes.ts";
+import { EventWriter, eventOf } from "./event-data.ts";
 import { EventStreams } from "./events.ts";
-import { messageRoutes } from "./messages.ts";
-import { describeRoutes, openApiRoute } from "./openapi.ts";
-import { presenceRoutes } from "./presence.ts";
-import { presentityListRoute, presentityRoutes } from "./presentities.ts";
-import { subscriptionRoutes } from "./subscriptions.ts";
-import { watcherRoutes } from "./watchers.ts";
 
-export const BASE_PATH = "/cpim/v1";
+const BASE_PATH = "/cpim/v1";
 
 export type HttpBindingOptions = {
   readonly foreignSide: ForeignSide;
@@ -51,6 +41,7 @@ export function createHttpBinding(options: HttpBindingOptions): HttpBinding {
   const { foreignSide, store, config, clock, log } = options;
   const domains: ReadonlySet<string> = new Set(options.domains);
   const access = createAccess(store, domains, (domainpart) => domainSettings(config, domainpart).addressForm);
+  const writer = new EventWriter();
   const streams = new EventStreams({
     store,
     clock,
@@ -58,39 +49,11 @@ export function createHttpBinding(options: HttpBindingOptions): HttpBinding {
     heartbeatMs: config.gateway.heartbeatSeconds * 1000,
     maxStreams: config.limits.eventStreams,
   });
-  const context = { foreignSide, access, streams, store, audit: options.audit };
-
-  async function addCalls(app: FastifyInstance): Promise<void> {
-    app.setValidatorCompiler(validatorCompiler);
-    app.setSerializerCompiler(serializerCompiler);
-    app.setErrorHandler(problemHandler(log, config.limits.httpBodyBytes));
-    app.setNotFoundHandler(notFoundHandler);
-    app.addHook("preClose", async () => streams.stop());
-    access.decorate(app);
-    parseBodies(app);
-    await describeRoutes(app, BASE_PATH);
-    openApiRoute(app);
-    await app.register(async (plain) => {
-      const withToken = plain.withTypeProvider<ZodTypeProvider>();
-      withToken.addHook("onRequest", access.authenticate);
-      presentityListRoute(withToken, context, domains);
-      messageRoutes(withToken, context);
-      domainEventRoute(withToken, context, domains);
-      await withToken.register(async (inner) => {
-        const ofPresentity = inner.withTypeProvider<ZodTypeProvider>();
-        ofPresentity.addHook("onRequest", access.actAsPresentity);
-        presentityRoutes(ofPresentity, context);
-        presenceRoutes(ofPresentity, context);
-        watcherRoutes(ofPresentity, context);
-        subscriptionRoutes(ofPresentity, context);
-        presentityEventRoute(ofPresentity, context);
-      });
-    });
-  }
+  const context = { foreignSide, access, streams, store, audit: options.audit, domains, config, log };
 
   return {
     eventLog: {
-      record: (operation) => eventOf(operation, clock.now(), access.formFor),
+      record: (operation) => eventOf(operation, clock.now(), access.formFor, writer.write),
       announce: (events) => {
         options.announced?.(events);
         streams.announce(events);
@@ -100,7 +63,9 @@ export function createHttpBinding(options: HttpBindingOptions): HttpBinding {
       return streams.count;
     },
     register: async (app) => {
-      await app.register(addCalls, { prefix: BASE_PATH });
+      // What describes and checks the calls is loaded only where there is a port for them.
+      const { addCalls } = await import("./calls.ts");
+      await app.register((calls) => addCalls(calls, context), { prefix: BASE_PATH });
     },
     stop: () => streams.stop(),
   };

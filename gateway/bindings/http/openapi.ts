@@ -7,7 +7,7 @@ import {
   createJsonSchemaTransformObject,
   type ZodTypeProvider,
 } from "fastify-type-provider-zod";
-import { z } from "zod";
+import * as z from "zod";
 import { json } from "./routes.ts";
 import { docs } from "./schemas.ts";
 

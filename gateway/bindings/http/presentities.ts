@@ -1,6 +1,6 @@
 // Presentities, the foreign side's accounts (docs/http-binding.md, Presentities).
 
-import { z } from "zod";
+import * as z from "zod";
 import { problem, sendProblem } from "../../../server/http/problem.ts";
 import { Jid, prepareDomainpart } from "../../../server/jid.ts";
 import { ok, type Result, refuse } from "../../../server/result.ts";

@@ -3,7 +3,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
-import { z } from "zod";
+import * as z from "zod";
 import type { AuditNotes } from "../../../server/audit.ts";
 import type { EpochMs } from "../../../server/clock.ts";
 import { PROBLEM_TYPE } from "../../../server/http/problem.ts";

@@ -1,6 +1,6 @@
 // The JSON of the HTTP binding (docs/http-binding.md) as schemas: what validates requests is what OpenAPI describes.
 
-import { z } from "zod";
+import * as z from "zod";
 import { STANZA_CONDITIONS, type StanzaCondition } from "../../../server/errors.ts";
 import { parseXmppAddress } from "./addresses.ts";
 

@@ -1,7 +1,7 @@
 // Subscriptions, the XMPP users whom a presentity watches: the CPP subscribe operation (RFC 3859 section 3.4.1;
 // docs/http-binding.md, Subscriptions).
 
-import { z } from "zod";
+import * as z from "zod";
 import { sendProblem } from "../../../server/http/problem.ts";
 import { isFailure } from "../../host.ts";
 import { consumes, parseUser } from "./access.ts";

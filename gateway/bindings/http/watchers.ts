@@ -1,6 +1,6 @@
 // Watchers, the XMPP users who watch a presentity (docs/http-binding.md, Watchers).
 
-import { z } from "zod";
+import * as z from "zod";
 import { sendProblem } from "../../../server/http/problem.ts";
 import { isFailure } from "../../host.ts";
 import { consumes, parseUser } from "./access.ts";
