@@ -35,6 +35,9 @@ const ESCAPES: Readonly<Record<EscapeForm, Escapes>> = {
 
 // RFC 3922 section 3.2 step 4 without its "?", which begins the headers of an im: URI (RFC 3860 appendix A).
 const SAFE = /^[A-Za-z0-9!$*._~+=]$/;
+const ALL_SAFE = /^[A-Za-z0-9!$*._~+=]*$/;
+/** Nothing in it is changed by `domainToASCII`: no encoded label, and no last label that makes an IPv4 address of it. */
+const ASCII_DOMAIN = /^(?:(?!xn--)[a-z0-9-]+\.)*(?!xn--)[a-z][a-z0-9-]*$/;
 const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]*):/;
 const BROKEN_TRIPLET = /%(?![0-9A-Fa-f]{2})/;
 
@@ -45,8 +48,12 @@ const BROKEN_TRIPLET = /%(?![0-9A-Fa-f]{2})/;
 export function toUri(jid: Jid, scheme: Scheme, form: EscapeForm = "rfc3922"): Result<string> {
   if (jid.localpart === undefined) return refuse(`${jid.domainpart} has no localpart, so it names nobody's inbox`);
   const local = percentEncode(unescapeLocal(jid.localpart, form));
-  const domain = jid.domainpart.startsWith("[") ? jid.domainpart : domainToASCII(jid.domainpart);
-  return ok(`${scheme}:${local}@${domain}`);
+  return ok(`${scheme}:${local}@${asciiDomain(jid.domainpart)}`);
+}
+
+function asciiDomain(domainpart: string): string {
+  if (ASCII_DOMAIN.test(domainpart) || domainpart.startsWith("[")) return domainpart;
+  return domainToASCII(domainpart);
 }
 
 /** `toUri` for an address as it stands in an attribute. Errors: those of `Jid.parse` and `toUri`. */
@@ -105,6 +112,7 @@ function escapeLocal(name: string, form: EscapeForm): Result<string> {
 }
 
 function percentEncode(name: string): string {
+  if (ALL_SAFE.test(name)) return name;
   let out = "";
   for (const octet of Buffer.from(name, "utf8")) {
     const char = String.fromCharCode(octet);

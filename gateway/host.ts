@@ -40,7 +40,7 @@ export type GatewayHost = {
 export type GatewayCore = GatewayHost & {
   readonly events: EventLog;
   /** The presentity, or the error of RFC 3922 section 6.1.3: item-not-found. */
-  presentity(address: Jid): Promise<Presentity | StanzaError>;
+  presentity(address: Jid): Presentity | Promise<Presentity | StanzaError>;
   /**
    * What decides about a presentity and then tells users of it, by its bare JID: one after the other, or somebody who was
    * cancelled still gets what was on its way, and a presentity that is deleted gets another watcher.

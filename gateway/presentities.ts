@@ -4,7 +4,70 @@ import { stanzaError } from "../server/errors.ts";
 import type { Jid } from "../server/jid.ts";
 import { type Presentity, StoreLimitError } from "../storage/store.ts";
 import type { Failure, PresentityChange } from "./bindings/binding.ts";
-import type { GatewayHost } from "./host.ts";
+import { type GatewayHost, isFailure } from "./host.ts";
+
+/** Presentities that are kept in memory. */
+const KEPT = 10_000;
+
+/**
+ * The presentities, those that were asked for kept in memory: a query would wait for the disk behind what others wrote in
+ * the same turn, and so would every message. Whoever changes one does it here; nobody else has the store.
+ */
+export class Presentities {
+  readonly #host: GatewayHost;
+  readonly #known = new Map<string, Presentity>();
+  /** How many changes began or ended so far: what was asked for across one of them may be out of date. */
+  #changes = 0;
+
+  constructor(host: GatewayHost) {
+    this.#host = host;
+  }
+
+  /** Errors: item-not-found. */
+  find(address: Jid): Presentity | Promise<Presentity | Failure> {
+    return this.#known.get(address.bareString) ?? this.#load(address);
+  }
+
+  async #load(address: Jid): Promise<Presentity | Failure> {
+    const changes = this.#changes;
+    const found = await findPresentity(this.#host, address);
+    if (!isFailure(found) && changes === this.#changes) this.#keep(found);
+    return found;
+  }
+
+  #keep(presentity: Presentity): void {
+    this.#known.set(presentity.address, presentity);
+    if (this.#known.size <= KEPT) return;
+    for (const oldest of this.#known.keys()) {
+      this.#known.delete(oldest);
+      break;
+    }
+  }
+
+  /** See putPresentity. */
+  put(address: Jid, change: PresentityChange): Promise<"created" | "changed" | Failure> {
+    return this.#changing(address, () => putPresentity(this.#host, address, change));
+  }
+
+  /** Removes it with its publication, relations and tokens; false if there is no such presentity. */
+  delete(address: Jid): Promise<boolean> {
+    return this.#changing(address, () => this.#host.store.deletePresentity(address.bareString));
+  }
+
+  async #changing<T>(address: Jid, step: () => Promise<T>): Promise<T> {
+    this.#forget(address);
+    try {
+      return await step();
+    } finally {
+      this.#forget(address);
+    }
+  }
+
+  #forget({ bareString }: Jid): void {
+    this.#changes += 1;
+    this.#known.delete(bareString);
+  }
+}
 
 /** item-not-found for what is no presentity. Source: RFC 3922 section 6.1.3. */
 export async function findPresentity(host: GatewayHost, address: Jid): Promise<Presentity | Failure> {

@@ -21,9 +21,47 @@ const STANZAS_AT_ONCE = 1_000;
 
 type Withdrawal = { readonly kind: "withdrawn" } | { readonly kind: "precondition-failed" };
 
+/** Tuples that are kept read, of all documents together. */
+const TUPLES_KEPT = 20_000;
+
+/** What documents say, so that the next one can be compared without reading the last one again. */
+class ReadDocuments {
+  readonly #byAddress = new Map<string, { readonly etag: string; readonly tuples: readonly TuplePresence[] }>();
+  #kept = 0;
+
+  get({ bareString }: Jid, etag: string): readonly TuplePresence[] | undefined {
+    const known = this.#byAddress.get(bareString);
+    return known?.etag === etag ? known.tuples : undefined;
+  }
+
+  keep({ bareString }: Jid, etag: string, tuples: readonly TuplePresence[]): void {
+    this.#forget(bareString);
+    if (tuples.length > TUPLES_KEPT / 2) return;
+    this.#byAddress.set(bareString, { etag, tuples });
+    this.#kept += weight(tuples);
+    for (const oldest of this.#byAddress.keys()) {
+      if (this.#kept <= TUPLES_KEPT) break;
+      this.#forget(oldest);
+    }
+  }
+
+  #forget(address: string): void {
+    const known = this.#byAddress.get(address);
+    if (known === undefined) return;
+    this.#byAddress.delete(address);
+    this.#kept -= weight(known.tuples);
+  }
+}
+
+// A document without tuples takes its place, too.
+function weight(tuples: readonly TuplePresence[]): number {
+  return tuples.length + 1;
+}
+
 export class Publications {
   readonly #core: GatewayCore;
   readonly #lapse: Alarm;
+  readonly #read = new ReadDocuments();
 
   constructor(core: GatewayCore) {
     this.#core = core;
@@ -59,7 +97,7 @@ export class Publications {
     const presentity = await this.#core.presentity(address);
     if (isFailure(presentity)) return presentity;
     const refresh = request.body.length === 0 && request.ifMatch !== undefined;
-    const document = refresh ? undefined : this.#read(request.body, request.charset, address);
+    const document = refresh ? undefined : this.#parse(request.body, request.charset, address);
     if (document?.ok === false) return stanzaError("not-acceptable", document.reason);
     const now = this.#core.clock.now();
     const { publicationMaxSeconds } = this.#core.config.gateway;
@@ -80,7 +118,7 @@ export class Publications {
     });
     if (refused || after === undefined) return { kind: "precondition-failed" };
     this.#lapse.arm(after.expiresAt);
-    await this.#notify(address, before, after);
+    await this.#notify(address, before, after, document?.value);
     return { kind: "published", etag, expiresSeconds, created: before === undefined };
   }
 
@@ -121,7 +159,7 @@ export class Publications {
 
   /** Tells one user all of it; to be called in the presentity's turn. */
   async sendAll(address: Jid, user: Jid, id?: string): Promise<void> {
-    await this.#send(await this.current(address, user, id));
+    await this.#send(await this.current(address, user, id), address);
   }
 
   /** Unavailable presence of every tuple, for a user who may watch no longer; to be called in the presentity's turn. */
@@ -129,7 +167,8 @@ export class Publications {
     // Also of one that is over, as long as nobody was told so.
     const told = await this.#core.store.getPublication(address.bareString);
     const closed = changedTuples(this.#tuplesOf(told, address), []);
-    await this.#send(closed.map((tuple) => tupleToPresence(tuple, { from: address, to: user })));
+    const stanzas = closed.map((tuple) => tupleToPresence(tuple, { from: address, to: user }));
+    await this.#send(stanzas, address);
   }
 
   async #live(address: Jid): Promise<Publication | undefined> {
@@ -137,15 +176,29 @@ export class Publications {
     return found === undefined || isOver(found, this.#core.clock.now()) ? undefined : found;
   }
 
-  // RFC 3922 section 6.3.1: a stanza for each tuple that changed, to each active watcher.
-  async #notify(address: Jid, before: Publication | undefined, after: Publication | undefined): Promise<void> {
-    const changed = changedTuples(this.#tuplesOf(before, address), this.#tuplesOf(after, address));
+  /**
+   * A stanza for each tuple that changed, to each active watcher (RFC 3922 section 6.3.1).
+   * @param read what `after` says, if it was read already
+   */
+  async #notify(
+    address: Jid,
+    before: Publication | undefined,
+    after: Publication | undefined,
+    read?: readonly TuplePresence[],
+  ): Promise<void> {
+    if (before?.document === after?.document) return;
+    const told = this.#tuplesOf(before, address);
+    if (after !== undefined && read !== undefined) this.#read.keep(address, after.etag, read);
+    const changed = changedTuples(told, read ?? this.#tuplesOf(after, address));
     if (changed.length === 0) return;
     let sent = 0;
     for (const { user, state } of await this.#core.store.listRelations(address.bareString)) {
       const to = Jid.fromTrusted(user);
       if (!watches(state) || this.#core.resources(to, address).length === 0) continue; // presence is for who is there to see it
-      await this.#send(changed.map((tuple) => tupleToPresence(tuple, { from: address, to })));
+      await this.#send(
+        changed.map((tuple) => tupleToPresence(tuple, { from: address, to })),
+        address,
+      );
       sent += changed.length;
       if (sent < STANZAS_AT_ONCE) continue;
       sent = 0;
@@ -153,8 +206,11 @@ export class Publications {
     }
   }
 
-  async #send(stanzas: readonly Element[]): Promise<void> {
-    for (const stanza of stanzas) await this.#core.route(stanza, Jid.fromTrusted(stanza.attrs.from as string));
+  async #send(stanzas: readonly Element[], address: Jid): Promise<void> {
+    for (const stanza of stanzas) {
+      const outcome = this.#core.route(stanza, senderOf(stanza, address));
+      if (outcome instanceof Promise) await outcome;
+    }
   }
 
   async #expire(now: EpochMs): Promise<EpochMs | null> {
@@ -173,7 +229,7 @@ export class Publications {
   }
 
   // Notes without tuples say nothing of availability (JC-34); the tuples that were there before are gone all the same.
-  #read(document: Buffer | string, charset: string | undefined, address: Jid): Result<readonly TuplePresence[]> {
+  #parse(document: Buffer | string, charset: string | undefined, address: Jid): Result<readonly TuplePresence[]> {
     const pidf = parsePidf(document, charset);
     if (!pidf.ok) return pidf;
     const { addressForm } = domainSettings(this.#core.config, address.domainpart);
@@ -184,9 +240,20 @@ export class Publications {
   // A document is checked when it comes in; one that cannot be read any more counts as none.
   #tuplesOf(publication: Publication | undefined, address: Jid): readonly TuplePresence[] {
     if (publication === undefined) return [];
-    const read = this.#read(publication.document, undefined, address);
-    return read.ok ? read.value : [];
+    const { etag, document } = publication;
+    const known = this.#read.get(address, etag);
+    if (known !== undefined) return known;
+    const read = this.#parse(document, undefined, address);
+    const tuples = read.ok ? read.value : [];
+    this.#read.keep(address, etag, tuples);
+    return tuples;
   }
+}
+
+// A document that is about one resource has a stanza from that resource.
+function senderOf(stanza: Element, address: Jid): Jid {
+  const from = stanza.attrs.from as string;
+  return from === address.bareString ? address : Jid.fromTrusted(from);
 }
 
 function isOver(publication: Publication, now: EpochMs): boolean {

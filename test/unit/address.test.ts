@@ -1,5 +1,6 @@
 // JID <-> im: and pres: URI (RFC 3922 section 3).
 
+import { domainToASCII } from "node:url";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { fromUri, jidToUri, toUri } from "../../gateway/address.ts";
@@ -83,6 +84,25 @@ describe("XEP-0106 escapes, where a gateway is set to them", () => {
     expect(jid.ok && jid.value.localpart).toBe(local);
     const back = jid.ok ? toUri(jid.value, "im", "xep0106") : jid;
     expect(back.ok && decodeURIComponent(back.value)).toBe(`im:${name}@example.net`);
+  });
+});
+
+describe("the domain of a URI is in ASCII (RFC 3922 section 3.2)", () => {
+  it("as node's IDNA has it, for any domain", () => {
+    const label = fc.oneof(
+      fc.constantFrom("xn--bcher-kva", "0x7f", "127", "1", "b\u00fccher", "a--b", "-", "x", "com", "localhost"),
+      fc.string({ unit: fc.constantFrom(..."abxn019-\u00e9".split("")), minLength: 1, maxLength: 6 }),
+    );
+    const domain = fc.array(label, { minLength: 1, maxLength: 4 }).map((labels) => labels.join("."));
+    fc.assert(
+      fc.property(domain, (text) => {
+        const jid = Jid.of("a", text);
+        if (!jid.ok) return;
+        const uri = toUri(jid.value, "pres");
+        expect(uri.ok && uri.value).toBe(`pres:a@${domainToASCII(jid.value.domainpart)}`);
+      }),
+      { numRuns: 10_000 },
+    );
   });
 });
 

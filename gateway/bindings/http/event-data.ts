@@ -11,16 +11,35 @@ import type { EventData } from "./schemas.ts";
 /**
  * The log record of an operation.
  * @param formFor the form of the addresses in it, by the presentity that it is for
+ * @param write the JSON of its data
  * Errors: throws if an address has no localpart.
  */
 export function eventOf(
   operation: OutboundOperation,
   at: EpochMs,
   formFor: (presentity: Jid) => EscapeForm,
+  write: (data: EventData) => string = JSON.stringify,
 ): NewGatewayEvent {
   const presentity = presentityOf(operation);
   const data = dataOf(operation, formFor(presentity));
-  return { presentity: presentity.bareString, type: operation.kind, data: JSON.stringify(data), at };
+  return { presentity: presentity.bareString, type: operation.kind, data: write(data), at };
+}
+
+/** Writes the data of events, one after the other. */
+export class EventWriter {
+  /** The last document, and its JSON: the watchers of one user get the same one after the other. */
+  #document = "";
+  #json = '""';
+
+  readonly write = (data: EventData): string => {
+    if (!("subscription" in data)) return JSON.stringify(data);
+    const { object, ...rest } = data;
+    if (object !== this.#document) {
+      this.#json = JSON.stringify(object);
+      this.#document = object;
+    }
+    return `${JSON.stringify(rest).slice(0, -1)},"object":${this.#json}}`;
+  };
 }
 
 function presentityOf(operation: OutboundOperation): Jid {

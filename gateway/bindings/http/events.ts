@@ -10,6 +10,8 @@ import type { ResetData } from "./schemas.ts";
 
 const FIRST_PAGE = 10;
 const PAGE = 100;
+/** Events are written together up to about what a socket takes before it asks to wait. */
+const WRITE_CHARACTERS = 16_384;
 const STALLED_HEARTBEATS = 4;
 const RECONNECT_MS = 2_000;
 
@@ -168,10 +170,15 @@ class EventStream {
     }
     this.#tellPruned(page[0], bounds.prunedUpTo);
     let sent = 0;
+    let text = "";
     for (const { id, type, data } of page) {
       sent += 1;
+      text += `id: ${id}\nevent: ${type}\ndata: ${data}\n\n`;
+      if (text.length < WRITE_CHARACTERS && sent < page.length) continue;
       this.#at = id;
-      if (!this.#response.write(`id: ${id}\nevent: ${type}\ndata: ${data}\n\n`)) break;
+      const room = this.#response.write(text);
+      text = "";
+      if (!room) break;
     }
     this.#pageRows = sent < page.length ? sent : Math.min(2 * rows, PAGE);
     return sent < page.length || page.length === rows;
