@@ -430,8 +430,11 @@ export class Presence {
   }
 
   async #probeComponents(session: Session, roster: Roster): Promise<void> {
-    for (const item of [...roster.values()]) {
-      if (!isWatching(item.state)) continue;
+    const local = `@${this.#core.domain.domainpart}`;
+    const elsewhere = [...roster.values()].filter(
+      ({ state, contact }) => isWatching(state) && !contact.endsWith(local),
+    );
+    for (const item of elsewhere) {
       const contact = Jid.fromTrusted(item.contact);
       if (this.#core.blocking.blocksNow(session.jid, contact)) continue;
       await this.#core.component(contact.domainpart)?.probe(session.jid.bare(), contact, session);

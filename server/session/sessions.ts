@@ -70,9 +70,11 @@ export class Sessions {
 
   /** Available resources, highest priority first, then by resourcepart: the order of RFC 3922's documents, too. */
   available(bare: string): Session[] {
-    return [...this.of(bare)]
-      .filter((session) => session.available)
-      .sort((a, b) => b.priority - a.priority || ((a.jid.resourcepart ?? "") < (b.jid.resourcepart ?? "") ? -1 : 1));
+    const available = [...this.of(bare)].filter((session) => session.available);
+    if (available.length < 2) return available;
+    return available.sort(
+      (a, b) => b.priority - a.priority || ((a.jid.resourcepart ?? "") < (b.jid.resourcepart ?? "") ? -1 : 1),
+    );
   }
 
   *all(): Iterable<Session> {

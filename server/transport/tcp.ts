@@ -47,6 +47,11 @@ export type TcpOptions = {
   readonly bindings: (socket: TLSSocket) => ChannelBindings;
 };
 
+// XEP-0368 section 3
+function chooseProtocol({ protocols }: { protocols: readonly string[] }): string | undefined {
+  return protocols.includes("xmpp-client") ? "xmpp-client" : undefined;
+}
+
 export class TcpTransport implements Transport {
   readonly address: string;
   events: TransportEvents = { data() {}, alive() {}, overlong() {}, taken() {}, ended() {}, closed() {} };
@@ -161,8 +166,7 @@ export class TcpTransport implements Transport {
     const tls = new TLSSocket(plain, {
       isServer: true,
       secureContext: context,
-      ALPNCallback: ({ protocols }: { protocols: string[] }) =>
-        protocols.includes("xmpp-client") ? "xmpp-client" : undefined,
+      ALPNCallback: chooseProtocol,
     } as ConstructorParameters<typeof TLSSocket>[1]);
     tls.disableRenegotiation(); // TLS 1.2: what SASL was bound to must not change
     this.#socket = tls;
