@@ -8,7 +8,7 @@ import type { SessionChange } from "../storage/store.ts";
 import { networkOf } from "./accounts/throttle.ts";
 import type { EpochMs, Timer } from "./clock.ts";
 import type { Composition } from "./compose.ts";
-import type { Config } from "./config.ts";
+import type { Config, Limits } from "./config.ts";
 import { type StanzaError, StreamError } from "./errors.ts";
 import { type Problem, problem } from "./http/problem.ts";
 import type { RequestOrigin } from "./http/proxies.ts";
@@ -36,6 +36,7 @@ import { ConnectionCounter, Listener } from "./transport/listener.ts";
 import { Lobby } from "./transport/lobby.ts";
 import { Flusher, TcpTransport } from "./transport/tcp.ts";
 import { WebSocketTransport } from "./transport/websocket.ts";
+import type { XmlLimits } from "./xml/parser.ts";
 
 const SWEEP_MS = 10_000;
 const PING_ANSWER_MS = 60_000;
@@ -238,6 +239,10 @@ export class ClientToServer {
     return {
       domain: core.domain.toString(),
       limits: core.limits,
+      xmlLimits: {
+        stanzaBytesBeforeLogin: xmlLimits(core.limits, "stanzaBytesBeforeLogin"),
+        stanzaBytes: xmlLimits(core.limits, "stanzaBytes"),
+      },
       requireTls: this.#config.c2s.requireTls,
       offerTls: this.#config.c2s.requireTls || (this.#parts.probes?.offerTls ?? true),
       clock: core.clock,
@@ -474,4 +479,16 @@ export class ClientToServer {
       }
     }
   }
+}
+
+function xmlLimits(limits: Limits, stanzaBytesSetting: XmlLimits["stanzaBytesSetting"]): XmlLimits {
+  const { depth, attributes, elements, xmlNameCharacters } = limits;
+  return {
+    stanzaBytes: limits[stanzaBytesSetting],
+    stanzaBytesSetting,
+    depth,
+    attributes,
+    elements,
+    xmlNameCharacters,
+  };
 }

@@ -119,7 +119,7 @@ export class Presence {
     }
     // Section 4.6.3: who had directed presence is told of the end, once.
     const receivers = [...session.directed.values()].filter((receiver) => !told(receiver));
-    session.directed.clear();
+    session.undirectAll();
     for (const receiver of receivers) this.#toOne(shared, jid, receiver);
   }
 
@@ -128,12 +128,12 @@ export class Presence {
     const key = to.toString();
     session.changed();
     if (!available) {
-      session.directed.delete(key);
+      session.undirect(key);
       return;
     }
     const item = this.#core.rosters.peek(session.jid.bareString)?.get(to.bareString);
     // A subscriber hears of the end through the broadcast, unless there will be none (case 3).
-    if (!session.available || item === undefined || !watches(item.state)) session.directed.set(key, to);
+    if (!session.available || item === undefined || !watches(item.state)) session.direct(key, to);
   }
 
   /** Directed available presence as it goes on: with the hash of the avatar (XEP-0398 1.0.0 section 4). */
@@ -226,7 +226,7 @@ export class Presence {
   sendCurrent(user: Jid, contact: Jid): void {
     for (const session of this.#core.sessions.available(user.bareString)) {
       this.#toOne(new SharedPresence(session.presence as Element), session.jid, contact);
-      session.directed.delete(contact.bareString);
+      session.undirect(contact.bareString);
     }
     if (isLocalUser(this.#core, contact) && !this.#core.blocking.apart(user, contact)) {
       void this.#core.hooks.notify("subscribed", contact.bare(), user);
@@ -237,7 +237,7 @@ export class Presence {
   sendUnavailable(user: Jid, contact: Jid): void {
     for (const session of this.#core.sessions.of(user.bareString)) {
       const directed = [...session.directed].filter(([, receiver]) => receiver.bareString === contact.bareString);
-      for (const [key] of directed) session.directed.delete(key);
+      for (const [key] of directed) session.undirect(key);
       if (!session.available && directed.length === 0) continue;
       const gone = presence({ type: "unavailable", from: session.jid.toString() });
       this.#toOne(new SharedPresence(gone), session.jid, contact);
@@ -258,7 +258,7 @@ export class Presence {
       const to = new Map((session.available ? contacts : []).map((contact) => [contact.toString(), contact]));
       for (const [key, receiver] of session.directed) {
         if (!blocks(list, user, receiver)) continue;
-        session.directed.delete(key);
+        session.undirect(key);
         session.changed();
         if (!to.has(receiver.bareString) && seeing(receiver)) to.set(key, receiver);
       }

@@ -303,7 +303,7 @@ export class RoomService {
     // Not now: who routed the presence notes its address behind this.
     queueMicrotask(() => {
       if (this.#registry.get(to.bareString)?.room.occupantOf(from)?.nick === to.resourcepart) return;
-      if (session?.directed.delete(to.toString())) session.changed();
+      if (session?.undirect(to.toString())) session.changed();
     });
   }
 

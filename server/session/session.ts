@@ -75,6 +75,8 @@ export type SessionState = {
 /** The newest of such a kind is sent when the client wants it. */
 const DEFERRED: Parcel = { release: () => true, cancel() {} };
 
+const NOBODY: ReadonlyMap<string, Jid> = new Map();
+
 class Unmanaged implements Parcel {
   readonly #session: Session;
   readonly #text: string;
@@ -125,8 +127,7 @@ export class Session implements StreamSession {
   flexibleOffline = false;
   /** Available presence that it said last, and that begins to count when older messages are sent. */
   becoming: Element | undefined;
-  /** Entities outside the roster's `from` that have this resource's available presence (RFC 6121 section 4.6). */
-  readonly directed = new Map<string, Jid>();
+  #directed: Map<string, Jid> | undefined;
   #presence: Element | undefined;
   #arriving: Element | undefined;
   #interested = false;
@@ -155,6 +156,25 @@ export class Session implements StreamSession {
     this.#outbox = outbox;
     this.#stream = outbox?.id ?? "";
     this.#owner = owner;
+  }
+
+  /** Entities outside the roster's `from` that have this resource's available presence (RFC 6121 section 4.6). */
+  get directed(): ReadonlyMap<string, Jid> {
+    return this.#directed ?? NOBODY;
+  }
+
+  direct(key: string, to: Jid): void {
+    this.#directed ??= new Map();
+    this.#directed.set(key, to);
+  }
+
+  /** False: it had none. */
+  undirect(key: string): boolean {
+    return this.#directed?.delete(key) ?? false;
+  }
+
+  undirectAll(): void {
+    this.#directed = undefined;
   }
 
   /** The id of its stream, or of its last one, for the log. */
@@ -561,7 +581,7 @@ export class Session implements StreamSession {
     this.flexibleOffline = state.flexibleOffline;
     this.#detachedAt = state.detachedAt ?? now;
     this.#become("detached");
-    for (const key of state.directed) this.directed.set(key, Jid.fromTrusted(key));
+    for (const key of state.directed) this.direct(key, Jid.fromTrusted(key));
     if (state.arriving !== undefined) this.#arriving = parse(state.arriving) as Element;
     if (state.presence === undefined) return;
     this.#presence = parse(state.presence) as Element;

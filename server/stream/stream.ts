@@ -13,13 +13,13 @@ import { NS } from "../namespaces.ts";
 import { randomId } from "../random.ts";
 import type { SaslContext, SaslOffer, SaslServer } from "../sasl/mechanism.ts";
 import { attr, child, errorReply, iqReply, managementFailed, namespaceOf, result, textOf } from "../stanza.ts";
-import type { Transport } from "../transport/transport.ts";
-import type { StreamHeader } from "../xml/parser.ts";
+import type { Transport, TransportEvents } from "../transport/transport.ts";
+import type { StreamHeader, XmlHandlers, XmlLimits } from "../xml/parser.ts";
 import { serialize } from "../xml/serialize.ts";
 import { Authentication } from "./authentication.ts";
 import { boundFeatures, featuresElement, limitsFeature, saslFeatures, tlsFeatures } from "./features.ts";
 import type { Framing, StreamReader } from "./framing.ts";
-import { Inbox } from "./inbox.ts";
+import { Inbox, type InboxOwner } from "./inbox.ts";
 import { Intake } from "./intake.ts";
 
 /** How a session's stream ended: by the client's closing it, by the loss of the connection, or with an error. */
@@ -53,6 +53,8 @@ export type Connection = {
 export type StreamOwner = {
   readonly domain: string;
   readonly limits: Limits;
+  /** What is read before the login, and after it. */
+  readonly xmlLimits: Readonly<Record<"stanzaBytesBeforeLogin" | "stanzaBytes", XmlLimits>>;
   readonly requireTls: boolean;
   readonly offerTls: boolean;
   readonly clock: Clock;
@@ -101,6 +103,7 @@ export class Stream {
   lastReadAt: EpochMs;
   readonly #owner: StreamOwner;
   readonly #framing: Framing;
+  readonly #inputs: TransportEvents & InboxOwner & XmlHandlers;
   readonly #inbox: Inbox;
   /** Until the login. */
   #authentication: Authentication | undefined;
@@ -127,20 +130,73 @@ export class Stream {
   #localpart: string | undefined;
   #session: StreamSession | undefined;
 
+  /** What comes to a stream from the parts beneath it: one object, where an idle stream would keep a dozen closures. */
+  static readonly #Inputs = class implements TransportEvents, InboxOwner, XmlHandlers {
+    readonly #stream: Stream;
+
+    constructor(stream: Stream) {
+      this.#stream = stream;
+    }
+
+    data(chunk: Buffer): void {
+      this.#stream.#read(chunk);
+    }
+
+    alive(): void {
+      this.#stream.lastReadAt = this.#stream.#owner.clock.now();
+    }
+
+    overlong(): void {
+      this.#stream.#onLast(this.#stream.#tooLong());
+    }
+
+    taken(): void {
+      this.#stream.#forgetTaken();
+    }
+
+    ended(): void {
+      this.#stream.#onLast();
+    }
+
+    closed(): void {
+      this.#stream.#onGone();
+    }
+
+    open(header: StreamHeader): void {
+      this.#stream.#onHeader(header);
+    }
+
+    element(element: Element): void {
+      this.#stream.#onElement(element);
+    }
+
+    close(): void {
+      this.#stream.#clean = true;
+      this.#stream.#onLast();
+    }
+
+    handle(element: Element): void | Promise<void> {
+      return this.#stream.#handle(element);
+    }
+
+    failed(error: unknown): void {
+      this.#stream.failed(error);
+    }
+
+    congested(on: boolean): void {
+      if (on) this.#stream.#intake.hold("inbox");
+      else this.#stream.#intake.release("inbox");
+    }
+  };
+
   constructor({ transport, framing, connectedAt, secureContext }: Connection, owner: StreamOwner) {
     this.transport = transport;
     this.#owner = owner;
     this.#framing = framing;
     this.#secureContext = secureContext;
     this.lastReadAt = owner.clock.now();
-    this.#inbox = new Inbox(
-      {
-        handle: (element) => this.#handle(element),
-        failed: (error) => this.failed(error),
-        congested: (on) => (on ? this.#intake.hold("inbox") : this.#intake.release("inbox")),
-      },
-      owner.limits.inboxStanzas,
-    );
+    this.#inputs = new Stream.#Inputs(this);
+    this.#inbox = new Inbox(this.#inputs, owner.limits.inboxStanzas);
     this.#intake = new Intake(transport, owner.limits, owner.clock);
     this.#authentication = new Authentication({
       streamId: this.id,
@@ -152,16 +208,7 @@ export class Stream {
       succeeded: (localpart, success) => this.#loggedIn(localpart, success),
     });
     this.#parser = this.#newParser();
-    transport.events = {
-      data: (chunk) => this.#read(chunk),
-      alive: () => {
-        this.lastReadAt = owner.clock.now();
-      },
-      overlong: () => this.#onLast(this.#tooLong()),
-      taken: () => this.#forgetTaken(),
-      ended: () => this.#onLast(),
-      closed: () => this.#onGone(),
-    };
+    transport.events = this.#inputs;
     const spentMs = Math.max(0, owner.clock.now() - connectedAt);
     this.#deadline = owner.clock.after(Math.max(0, owner.limits.handshakeTimeoutSeconds * 1000 - spentMs), () =>
       this.timedOut(),
@@ -290,21 +337,9 @@ export class Stream {
   }
 
   #newParser(): StreamReader {
-    const { limits } = this.#owner;
-    const stanzaBytesSetting = this.#stanzaBytesSetting;
-    const stanzaBytes = limits[stanzaBytesSetting];
-    this.transport.messageBytes = stanzaBytes;
-    return this.#framing.reader(
-      { ...limits, stanzaBytes, stanzaBytesSetting },
-      {
-        open: (header) => this.#onHeader(header),
-        element: (element) => this.#onElement(element),
-        close: () => {
-          this.#clean = true;
-          this.#onLast();
-        },
-      },
-    );
+    const limits = this.#owner.xmlLimits[this.#stanzaBytesSetting];
+    this.transport.messageBytes = limits.stanzaBytes;
+    return this.#framing.reader(limits, this.#inputs);
   }
 
   // RFC 6120 section 10.1: the end is in order, too, with an error or without. What came before it, and still waits, is

@@ -161,13 +161,23 @@ function optionalItem(row: ItemRow | undefined): RosterItem | undefined {
 
 const NO_GROUPS: readonly string[] = Object.freeze([]);
 
+const states = new Map<string, SubscriptionState>();
+
+// One string for each state, where each row brings one of its own: rosters stay in memory.
+function stateOf(text: SubscriptionState): SubscriptionState {
+  const known = states.get(text);
+  if (known !== undefined) return known;
+  states.set(text, text);
+  return text;
+}
+
 function toItem(row: ItemRow): RosterItem {
   return {
     contact: row.contact,
     inRoster: row.inRoster === 1,
     name: row.name,
     groups: row.groupNames === "[]" ? NO_GROUPS : JSON.parse(row.groupNames),
-    state: row.state,
+    state: stateOf(row.state),
     approved: row.approved === 1,
     pendingSubscribe: row.pendingSubscribe,
   };
