@@ -2,7 +2,7 @@
 
 import type { EpochMs } from "../clock.ts";
 import type { Jid } from "../jid.ts";
-import type { Parcel } from "../session/session.ts";
+import type { Parcel } from "../session/parcel.ts";
 import type { Delivery } from "./delivery.ts";
 import type { SharedStanza } from "./shared-stanza.ts";
 

@@ -7,7 +7,8 @@ import { Jid } from "../jid.ts";
 import { judge, type Verdict } from "../router/hooks.ts";
 import { type Core, isLocalUser, type RouteResult } from "../router/routing.ts";
 import { importance } from "../session/client-state.ts";
-import type { Parcel, Session } from "../session/session.ts";
+import type { Parcel } from "../session/parcel.ts";
+import type { Session } from "../session/session.ts";
 import { attr } from "../stanza.ts";
 import type { Send, SharedStanza } from "./shared-stanza.ts";
 

@@ -3,7 +3,8 @@
 import type { Element } from "ltx";
 import type { ArchivedMessage } from "../../storage/store.ts";
 import type { EpochMs } from "../clock.ts";
-import type { Parcel, Saving, Session } from "../session/session.ts";
+import type { Parcel, Saving } from "../session/parcel.ts";
+import type { Session } from "../session/session.ts";
 import type { SharedDelivery } from "../session/unacked.ts";
 
 /** One message on its way: what is written of it, and to whom it goes when that is on disk. */

@@ -12,6 +12,7 @@ import { serialize } from "../xml/serialize.ts";
 import { type ClientState, DeferredStanzas, type Importance, importance } from "./client-state.ts";
 import type { SessionJournal } from "./journal.ts";
 import type { StreamManagement } from "./management.ts";
+import { DEFERRED, Managed, type Parcel, type Saving, Unmanaged } from "./parcel.ts";
 import type { QueueLimits, SharedDelivery, UnackedEntry } from "./unacked.ts";
 
 /** Where a session's stanzas go: its stream. */
@@ -44,17 +45,6 @@ export type SessionOwner = {
   ended(session: Session, end: SessionEnd): void;
 };
 
-/** When a message for a managed session is on disk: with this turn's commit, or when somebody is told that it is safe. */
-export type Saving = "now" | "later";
-
-/** A message on its way to one client. Nobody sees it before what belongs to it is on disk. */
-export interface Parcel {
-  /** False: the connection is gone, and the message must find another way. */
-  release(): boolean;
-  /** It was refused after all. */
-  cancel(): void;
-}
-
 /** Of a session, for the time after a restart. */
 export type SessionState = {
   readonly resumable: boolean;
@@ -72,53 +62,7 @@ export type SessionState = {
   readonly sentBeforeRestart?: number;
 };
 
-/** The newest of such a kind is sent when the client wants it. */
-const DEFERRED: Parcel = { release: () => true, cancel() {} };
-
 const NOBODY: ReadonlyMap<string, Jid> = new Map();
-
-class Unmanaged implements Parcel {
-  readonly #session: Session;
-  readonly #text: string;
-  readonly #message: Element;
-  readonly #at: EpochMs;
-  readonly #delivery: SharedDelivery | undefined;
-
-  constructor(session: Session, text: string, message: Element, at: EpochMs, delivery: SharedDelivery | undefined) {
-    this.#session = session;
-    this.#text = text;
-    this.#message = message;
-    this.#at = at;
-    this.#delivery = delivery;
-  }
-
-  release(): boolean {
-    return this.#session.releaseUnmanaged(this.#text, this.#message, this.#at, this.#delivery);
-  }
-
-  cancel(): void {}
-}
-
-class Managed implements Parcel {
-  readonly #session: Session;
-  readonly #management: StreamManagement;
-  readonly #entry: UnackedEntry;
-
-  constructor(session: Session, management: StreamManagement, entry: UnackedEntry) {
-    this.#session = session;
-    this.#management = management;
-    this.#entry = entry;
-  }
-
-  release(): boolean {
-    this.#management.release(this.#entry);
-    return true;
-  }
-
-  cancel(): void {
-    this.#session.cancelManaged(this.#management, this.#entry);
-  }
-}
 
 export class Session implements StreamSession {
   readonly jid: Jid;
