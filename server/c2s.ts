@@ -69,6 +69,7 @@ export class ClientToServer {
   readonly #refusals: Refusals;
   readonly #resumption: Resumption;
   readonly #sessionOwner: SessionOwner;
+  readonly #changes = { count: 0 };
   readonly #streamOwner: StreamOwner;
   /** Messages that a connection did not take, on their way to another place. */
   readonly #settling = new Set<Promise<void>>();
@@ -96,6 +97,7 @@ export class ClientToServer {
     this.#sessionOwner = {
       journal: parts.journal,
       deferred: this.#resumption.queueLimits,
+      changes: this.#changes,
       inboxStanzas: config.limits.inboxStanzas,
       now: () => parts.core.clock.now(),
       route: (stanza, session) => {
@@ -356,6 +358,7 @@ export class ClientToServer {
     const jid = account.withResource(resourcepart ?? randomId(9));
     const session = new Session(jid, stream, this.#sessionOwner);
     const refused = core.sessions.add(session);
+    this.#changes.count += 1;
     if (refused !== undefined) {
       core.log.info({ stream: stream.id, localpart, limit: "limits.sessionsPerAccount" }, "limit-reached");
       return refused;
@@ -409,7 +412,9 @@ export class ClientToServer {
       const left = router.unacknowledged(session);
       // Of a deleted account nothing may be left for the next one of its name.
       const deleted = typeof end === "object" && end.condition === "not-authorized";
-      this.#track(session.stream, this.#settleEnd(session, last, deleted ? [] : left));
+      const settled = this.#settleEnd(session, last, deleted ? [] : left);
+      this.#parts.journal.owe(settled);
+      this.#track(session.stream, settled);
     }
     this.#events.ended(session);
   }

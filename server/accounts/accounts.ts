@@ -103,9 +103,10 @@ export class Accounts implements Authenticator {
   /** With its roster and offline messages. Throws AccountError: "invalid-localpart", "not-found". */
   async delete(localpart: string): Promise<void> {
     const name = prepareName(localpart);
-    this.#existing.delete(name);
-    const deleted = await this.#write((store) => store.delete(name, `${name}@${this.#parts.domain}`));
-    this.#existing.delete(name); // it was asked for meanwhile
+    const deleted = await this.#write((store) => {
+      this.#existing.delete(name); // from now on the store says that it is gone
+      return store.delete(name, `${name}@${this.#parts.domain}`);
+    });
     if (!deleted) throw notFound(name);
   }
 

@@ -92,6 +92,9 @@ export class Messages {
     session: Session | undefined,
     handle: (accepted: () => void) => RouteResult,
   ): RouteResult {
+    // Whoever carries it there knows nothing of what is still being written.
+    const before = session?.unwritten;
+    if (before !== undefined) return before.then(() => this.send(stanza, from, to, session, handle));
     const keeps = isLocalUser(this.#core, from) && isArchivable(stanza) && this.#keeps(from.bareString, to);
     const go = (senderKeeps: boolean): RouteResult => {
       let mail: Mail | undefined;

@@ -38,6 +38,7 @@ export class SessionJournal {
   readonly #clock: Clock;
   readonly #later = new Map<string, Unsaved>();
   #timer: Timer | undefined;
+  readonly #owed = new Set<Promise<void>>();
 
   constructor(store: SessionStore, clock: Clock, log: Logger) {
     this.#store = store;
@@ -91,10 +92,20 @@ export class SessionJournal {
     this.#later.clear();
   }
 
-  /** Resolves when all is on disk, also what was left for later; rejects as `committed` does. */
-  flush(): Promise<void> {
+  /** Of a session that has ended: until it resolves, what the session left is on its way to another place. */
+  owe(settled: Promise<void>): void {
+    this.#owed.add(settled);
+    const done = (): boolean => this.#owed.delete(settled);
+    settled.then(done, done);
+  }
+
+  /**
+   * Resolves when all is on disk, also what was left for later, and what ended sessions left; rejects as `committed` does.
+   */
+  async flush(): Promise<void> {
     if (this.#later.size > 0) this.#saveLater();
-    return this.committed();
+    await this.committed();
+    if (this.#owed.size > 0) await Promise.all(this.#owed);
   }
 
   /** Resolves when every change so far is on disk; rejects with what the store refused this turn's changes with. */

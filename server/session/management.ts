@@ -265,8 +265,8 @@ export class StreamManagement {
     const asked = this.#wire;
     // Refused by the disk: no answer is the true one. The client asks again, or comes back.
     const answer = (): void => (this.#wire === asked ? asked?.nonza(text) : undefined);
-    const saved = this.saveInbound();
-    (unwritten === undefined ? saved : Promise.all([saved, unwritten])).then(answer, () => {});
+    const saved = unwritten === undefined ? this.saveInbound() : unwritten.then(() => this.saveInbound());
+    saved.then(answer, () => {});
   }
 
   /** Resolves when what came of all that was handled is on disk, with the count of it where the session is resumable. */

@@ -35,6 +35,8 @@ export type SessionOwner = {
   readonly journal: SessionJournal;
   /** What may be kept of presence and chat states for a client that is inactive. */
   readonly deferred: QueueLimits;
+  /** Of what messages are delivered by: which sessions there are, their presence, connections and stream management. */
+  readonly changes: { count: number };
   /** So many messages of one client may be on their way to the disk. */
   readonly inboxStanzas: number;
   now(): EpochMs;
@@ -91,6 +93,8 @@ export class Session implements StreamSession {
   #handling: Promise<unknown> | undefined;
   /** Messages that were accepted and are not on disk yet; `#unwritten` resolves after the last of them. */
   #writing = 0;
+  /** When the oldest of them was accepted, in changes of sessions. */
+  #writingSince = 0;
   #unwritten: Promise<void> = Promise.resolve();
   readonly #owner: SessionOwner;
 
@@ -137,6 +141,7 @@ export class Session implements StreamSession {
 
   set presence(presence: Element | undefined) {
     this.#presence = presence;
+    this.#owner.changes.count += 1;
     this.changed();
   }
 
@@ -214,8 +219,7 @@ export class Session implements StreamSession {
     const lang = this.#outbox?.lang;
     if (lang !== undefined) stanza.attrs["xml:lang"] ??= lang;
     // Only messages may go on while those before them are written: they wait for them before they go out.
-    const mustWait = this.#writing > 0 && (stanza.name !== "message" || this.#writing >= this.#owner.inboxStanzas);
-    if (!mustWait) return this.#route(stanza);
+    if (this.#writing === 0 || (stanza.name === "message" && this.#mayOvertake())) return this.#route(stanza);
     const handling = this.#unwritten.then(() => this.#route(stanza));
     this.#handling = handling;
     return handling;
@@ -228,6 +232,12 @@ export class Session implements StreamSession {
       if (!handled) return this.#route(element);
     };
     return known instanceof Promise ? known.then(check) : check(known);
+  }
+
+  // Where sessions came, left or changed since the oldest was accepted, what was decided for it may not hold: it may have to
+  // find another way when it is on disk, and the next must not be there first.
+  #mayOvertake(): boolean {
+    return this.#writing < this.#owner.inboxStanzas && this.#writingSince === this.#owner.changes.count;
   }
 
   #route(stanza: Element): void | Promise<void> {
@@ -249,12 +259,13 @@ export class Session implements StreamSession {
 
   // The next message need not wait until this one is on disk: so those that a client sends at a time share a sync.
   #goOn(outcome: Promise<void>): void {
+    if (this.#writing === 0) this.#writingSince = this.#owner.changes.count;
     this.#writing += 1;
-    this.#unwritten = outcome
-      .catch((error: unknown) => this.#outbox?.failed(error))
-      .then(() => {
-        this.#writing -= 1;
-      });
+    const done = outcome.catch((error: unknown) => this.#outbox?.failed(error));
+    // One that is refused at once does not come before those that are still being written.
+    this.#unwritten = Promise.all([this.#unwritten, done]).then(() => {
+      this.#writing -= 1;
+    });
   }
 
   /** Resolves when the messages that the client sent before are on disk, or refused; undefined: they are. */
@@ -417,12 +428,14 @@ export class Session implements StreamSession {
   /** Stream management begins: from here on stanzas are counted (XEP-0198 section 3). */
   manage(management: StreamManagement): void {
     this.#management = management;
+    this.#owner.changes.count += 1;
     if (this.#outbox !== undefined) this.#wire(this.#outbox);
   }
 
   /** The client is back, on another stream. */
   attach(outbox: Outbox): void {
     this.#outbox = outbox;
+    this.#owner.changes.count += 1;
     this.#stream = outbox.id;
     this.#detachedAt = undefined;
     this.#wire(outbox);
@@ -442,6 +455,7 @@ export class Session implements StreamSession {
   /** The connection is gone for now. */
   detach(): void {
     this.#outbox = undefined;
+    this.#owner.changes.count += 1;
     this.#detachedAt = this.#owner.now();
     this.#management?.detach();
     this.#become("detached");
@@ -461,6 +475,7 @@ export class Session implements StreamSession {
   /** It ends for good: nothing is sent or saved any more. */
   finish(): void {
     this.#ending = true;
+    this.#owner.changes.count += 1;
     this.#outbox = undefined;
     this.#management?.detach();
     if (this.#management !== undefined) this.#owner.journal.forget(this);

@@ -311,11 +311,10 @@ export class Turn {
   #undoOperation(cause: unknown, saved: boolean): void {
     try {
       // A full or failing disk may have undone the whole transaction already (sqlite.org/lang_transaction.html, section 3).
-      if (!this.#db.inTransaction) throw cause;
-      if (saved) {
-        this.#rollbackTo.run();
-        this.#release.run();
-      }
+      // And of a step, a part may be done that nothing but the whole undoes.
+      if (!this.#db.inTransaction || !saved) throw cause;
+      this.#rollbackTo.run();
+      this.#release.run();
       this.#stale();
     } catch {
       this.#abandon(cause);

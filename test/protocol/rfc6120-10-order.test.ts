@@ -2,11 +2,14 @@
 
 import { describe, expect, it } from "vitest";
 import { gatedStore } from "../support/gated-store.ts";
+import { join, make, ROOM, say } from "../support/rooms.ts";
 import { befriend, startServer } from "../support/server.ts";
 
 function chat(to: string, body: string | number): string {
   return `<message to='${to}' type='chat'><body>${body}</body></message>`;
 }
+
+const STATE = "<composing xmlns='http://jabber.org/protocol/chatstates'/>";
 
 describe("RFC 6120 section 10.1: stanzas of one stream are processed in order", () => {
   it("what waits behind a slow stanza is processed behind it, however much it is", async () => {
@@ -87,19 +90,77 @@ describe("RFC 6120 section 10.1: messages of one client on their way to the disk
     const gate = hold("archive", "add");
     juliet.send(chat("romeo@example.com", 1));
     await gate.reached;
-    return { server, romeo, juliet, gate };
+    return { server, store, romeo, juliet, gate, hold };
   }
 
   it("one that need not be written does not overtake one that must", async () => {
     const { romeo, juliet, gate } = await writing();
-    const state = "<composing xmlns='http://jabber.org/protocol/chatstates'/>";
-    juliet.send(`<message to='romeo@example.com' type='chat' id='state'>${state}</message>`);
+    juliet.send(`<message to='romeo@example.com' type='chat' id='state'>${STATE}</message>`);
     juliet.send(chat("romeo@example.com", 2));
     await romeo.expectNothing();
     gate.open();
     await romeo.expect("<message><body>1</body></message>");
     await romeo.expect("<message id='state'/>");
     await romeo.expect("<message><body>2</body></message>");
+  });
+
+  it("one that is refused at once lets no later one overtake those before it", async () => {
+    const { romeo, juliet, gate, hold } = await writing();
+    const second = hold("archive", "add");
+    juliet.send(chat("romeo@example.com", 2));
+    await second.reached;
+    second.fail(new Error("no such disk"));
+    await juliet.expect("<message type='error'/>");
+    juliet.send(`<message to='romeo@example.com' type='chat' id='state'>${STATE}</message>`);
+    await romeo.expectNothing();
+    gate.open();
+    await romeo.expect("<message><body>1</body></message>");
+    await romeo.expect("<message id='state'/>");
+  });
+
+  it("their recipient leaves meanwhile: they are stored in order", async () => {
+    const { store, romeo, juliet, gate, server } = await writing();
+    await romeo.close();
+    juliet.send(chat("romeo@example.com", 2));
+    await (await server.client("nurse")).sync();
+    gate.open();
+    await juliet.sync();
+    const stored = await store.offline.load("romeo@example.com", 0, 10);
+    expect(stored.map(({ xml }) => /<body>(.*?)<\/body>/.exec(xml)?.[1])).toEqual(["1", "2"]);
+  });
+
+  it("their recipient turns stream management on meanwhile (XEP-0198 section 3)", async () => {
+    const { romeo, juliet, gate } = await writing();
+    await romeo.enable();
+    juliet.send(chat("romeo@example.com", 2));
+    await romeo.sync();
+    gate.open();
+    await romeo.until("<message><body>1</body></message>");
+    await romeo.until("<message><body>2</body></message>");
+  });
+
+  it("in a room: what is not archived does not overtake what is, be it for all or for one", async () => {
+    const { store, hold } = gatedStore();
+    const server = await startServer({ archive: { enabled: true } }, { store });
+    const [juliet, romeo] = [await server.online("juliet"), await server.online("romeo")];
+    await make(juliet, "jule");
+    await join(romeo, "rom");
+    juliet.send(chat("romeo@example.com", "before"));
+    await romeo.until("<message><body>before</body></message>");
+    const direct = hold("archive", "add");
+    juliet.send(chat("romeo@example.com", 1));
+    await direct.reached;
+    const gate = hold("archive", "add");
+    say(juliet, "one");
+    juliet.send(`<message to='${ROOM}' type='groupchat' id='two'>${STATE}</message>`);
+    juliet.send(`<message to='${ROOM}/rom' type='chat' id='three'>${STATE}</message>`);
+    await romeo.sync();
+    gate.open();
+    direct.open();
+    await romeo.until("<message><body>1</body></message>");
+    await romeo.until("<message><body>one</body></message>");
+    await romeo.until("<message id='two'/>");
+    await romeo.until("<message id='three'/>");
   });
 
   it("an iq and presence wait for them", async () => {
@@ -118,6 +179,29 @@ describe("RFC 6120 section 10.1: messages of one client on their way to the disk
     gate.fail(new Error("no such disk"));
     await juliet.expect("<message type='error'><error/></message>");
     await juliet.expectClosed();
+  });
+
+  it("XEP-0198 section 4: an answer to <r/> waits also for those before one that was refused at once", async () => {
+    const { store, hold } = gatedStore();
+    const server = await startServer({ archive: { enabled: true } }, { store });
+    const romeo = await server.online("romeo");
+    const juliet = await server.client("juliet");
+    await juliet.enable("");
+    juliet.send(chat("romeo@example.com", "before"));
+    await romeo.expect("<message><body>before</body></message>");
+    const gate = hold("archive", "add");
+    juliet.send(chat("romeo@example.com", 1));
+    await gate.reached;
+    const next = hold("archive", "add");
+    juliet.send(chat("romeo@example.com", 2));
+    await next.reached;
+    next.fail(new Error("no such disk"));
+    await juliet.expect("<message type='error'/>");
+    juliet.send("<r xmlns='urn:xmpp:sm:3'/>");
+    await romeo.expectNothing();
+    gate.fail(new Error("no such disk"));
+    await juliet.expect("<message type='error'/>");
+    await juliet.expect("<a xmlns='urn:xmpp:sm:3' h='3'/>");
   });
 
   it("XEP-0198 section 4: an answer to <r/> that covers them waits for them", async () => {

@@ -631,6 +631,27 @@ describe("RFC 6121 section 8.5.3.2: at the end of a session that waited for its 
     expect(await disk.store.sessions.loadAll().then((all) => JSON.stringify(all))).toContain("hello");
   });
 
+  it("nor does an <a/> say so while what an ended session left is on its way to another place", async () => {
+    const { clock, disk, server } = await place();
+    const romeo = await server.client("romeo");
+    await romeo.enable("");
+    romeo.send("<presence/>");
+    await romeo.sync();
+    const juliet = await server.client("juliet");
+    await juliet.enable("");
+    juliet.send(chat("romeo@example.com", "hello"));
+    await romeo.until("<message id='hello'/>");
+    disk.refuse();
+    await lose(romeo);
+    juliet.send(`<r xmlns='${SM}'/>`);
+    expect(bodies(await juliet.untilNow())).toEqual([]);
+    disk.recover();
+    clock.advance(10_000);
+    await juliet.until(`<a xmlns='${SM}' h='1'/>`);
+    const stored = await disk.store.offline.load(romeo.bare, 0, 10);
+    expect(JSON.stringify(stored)).toContain("hello");
+  });
+
   it("a subscription request that came while the client was away is told after a restart, once", async () => {
     const { server: first, start } = await place();
     const { client: romeo, previd } = await managed(first, "romeo");
