@@ -23,33 +23,46 @@ type Withdrawal = { readonly kind: "withdrawn" } | { readonly kind: "preconditio
 
 /** Tuples that are kept read, of all documents together. */
 const TUPLES_KEPT = 20_000;
+/** And characters of those documents: what is read of one may hold all of its text. */
+const CHARACTERS_KEPT = 16_000_000;
+
+type ReadDocument = { readonly etag: string; readonly tuples: readonly TuplePresence[]; readonly characters: number };
 
 /** What documents say, so that the next one can be compared without reading the last one again. */
-class ReadDocuments {
-  readonly #byAddress = new Map<string, { readonly etag: string; readonly tuples: readonly TuplePresence[] }>();
-  #kept = 0;
+export class ReadDocuments {
+  readonly #byAddress = new Map<string, ReadDocument>();
+  #tuples = 0;
+  #characters = 0;
 
   get({ bareString }: Jid, etag: string): readonly TuplePresence[] | undefined {
     const known = this.#byAddress.get(bareString);
     return known?.etag === etag ? known.tuples : undefined;
   }
 
-  keep({ bareString }: Jid, etag: string, tuples: readonly TuplePresence[]): void {
+  keep({ bareString }: Jid, { etag, document }: Publication, tuples: readonly TuplePresence[]): void {
     this.#forget(bareString);
-    if (tuples.length > TUPLES_KEPT / 2) return;
-    this.#byAddress.set(bareString, { etag, tuples });
-    this.#kept += weight(tuples);
+    const characters = document.length;
+    if (tuples.length > TUPLES_KEPT / 2 || characters > CHARACTERS_KEPT / 2) return;
+    this.#byAddress.set(bareString, { etag, tuples, characters });
+    this.#tuples += weight(tuples);
+    this.#characters += characters;
     for (const oldest of this.#byAddress.keys()) {
-      if (this.#kept <= TUPLES_KEPT) break;
+      if (this.#tuples <= TUPLES_KEPT && this.#characters <= CHARACTERS_KEPT) break;
       this.#forget(oldest);
     }
+  }
+
+  /** Its document is withdrawn, or over. */
+  forget({ bareString }: Jid): void {
+    this.#forget(bareString);
   }
 
   #forget(address: string): void {
     const known = this.#byAddress.get(address);
     if (known === undefined) return;
     this.#byAddress.delete(address);
-    this.#kept -= weight(known.tuples);
+    this.#tuples -= weight(known.tuples);
+    this.#characters -= known.characters;
   }
 }
 
@@ -188,7 +201,8 @@ export class Publications {
   ): Promise<void> {
     if (before?.document === after?.document) return;
     const told = this.#tuplesOf(before, address);
-    if (after !== undefined && read !== undefined) this.#read.keep(address, after.etag, read);
+    if (after === undefined) this.#read.forget(address);
+    else if (read !== undefined) this.#read.keep(address, after, read);
     const changed = changedTuples(told, read ?? this.#tuplesOf(after, address));
     if (changed.length === 0) return;
     let sent = 0;
@@ -240,12 +254,11 @@ export class Publications {
   // A document is checked when it comes in; one that cannot be read any more counts as none.
   #tuplesOf(publication: Publication | undefined, address: Jid): readonly TuplePresence[] {
     if (publication === undefined) return [];
-    const { etag, document } = publication;
-    const known = this.#read.get(address, etag);
+    const known = this.#read.get(address, publication.etag);
     if (known !== undefined) return known;
-    const read = this.#parse(document, undefined, address);
+    const read = this.#parse(publication.document, undefined, address);
     const tuples = read.ok ? read.value : [];
-    this.#read.keep(address, etag, tuples);
+    this.#read.keep(address, publication, tuples);
     return tuples;
   }
 }

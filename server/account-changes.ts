@@ -7,6 +7,7 @@ import type { Archive } from "./archive/archive.ts";
 import type { AuditTrail } from "./audit.ts";
 import { StreamError } from "./errors.ts";
 import type { Jid } from "./jid.ts";
+import type { Offline } from "./offline/offline.ts";
 import type { Subscriptions } from "./roster/subscriptions.ts";
 import type { Core } from "./router/routing.ts";
 import type { Session } from "./session/session.ts";
@@ -18,6 +19,7 @@ export type AccountChangeParts = {
   readonly subscriptions: Subscriptions;
   readonly gateway: Gateway;
   readonly archive: Archive | undefined;
+  readonly offline: Pick<Offline, "forgetCount">;
   readonly audit: AuditTrail;
 };
 
@@ -33,10 +35,12 @@ export interface AccountChanges {
   dismiss(by: Session): void;
   /** Ends the streams of an account whose password and roster are about to be others, or are. */
   endStreams(account: Jid): void;
+  /** What an account has may have been written by an import. */
+  imported(account: Jid): void;
 }
 
 export function accountChanges(parts: AccountChangeParts): AccountChanges {
-  const { core, accounts, subscriptions, gateway, archive } = parts;
+  const { core, accounts, subscriptions, gateway, archive, offline } = parts;
 
   const audit = (event: "password-changed" | "user-deleted", account: Jid, by: Session | undefined): Promise<void> => {
     const address = by === undefined ? "" : addressOf(core, by);
@@ -66,6 +70,7 @@ export function accountChanges(parts: AccountChangeParts): AccountChanges {
       await subscriptions.removeAll(account);
       await accounts.delete(account.localpart as string);
       archive?.forget(account.bareString);
+      offline.forgetCount(account.bareString);
       // Clients come back at once, and may have done so before the account was gone.
       closeStreams(account, deleted(), by);
       await gateway.userDeleted(account);
@@ -77,9 +82,14 @@ export function accountChanges(parts: AccountChangeParts): AccountChanges {
       by.close(deleted());
       // What it had not acknowledged went there (XEP-0198), behind the account's end.
       const { bareString } = by.jid;
-      core.store.offline.removeUpTo(bareString, Number.MAX_SAFE_INTEGER).catch((err: unknown) => {
-        core.log.error({ account: bareString, err }, "account-leftovers");
-      });
+      core.store.offline
+        .removeUpTo(bareString, Number.MAX_SAFE_INTEGER)
+        .catch((err: unknown) => core.log.error({ account: bareString, err }, "account-leftovers"))
+        .finally(() => offline.forgetCount(bareString));
+    },
+
+    imported(account) {
+      offline.forgetCount(account.bareString);
     },
 
     endStreams(account) {

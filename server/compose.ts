@@ -242,7 +242,7 @@ export async function compose(config: Config, parts: ServerParts): Promise<Compo
     });
     const capabilities = new Capabilities(core, config.pubsub.capabilities);
     const pubsub = new Pubsub(core, config.pubsub, capabilities);
-    const changes = accountChanges({ core, accounts, subscriptions, gateway, archive, audit });
+    const changes = accountChanges({ core, accounts, subscriptions, gateway, archive, offline, audit });
     const bookmarks = new Bookmarks(pubsub, capabilities);
     const componentPort = new ComponentPort(core, config, (stanza, from, component) =>
       router.fromComponent(stanza, from, component),

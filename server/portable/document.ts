@@ -16,7 +16,7 @@ export class PortableError extends Error {
 
 /** Of what is taken as a whole. */
 export type PieceLimits = {
-  /** Of its text, names and attributes. */
+  /** Of its text, names, attributes, and of namespaces wherever its elements have to name them. */
   readonly characters: number;
   readonly depth: number;
   readonly elements: number;
@@ -144,7 +144,7 @@ export class DocumentReader {
     const root = elementOf(tag, NS.client);
     const namespaces = [stanzaNamespace(tag.uri)];
     this.#whole = { opened: element, root, namespaces, current: root, characters: 0, elements: 0, tooLarge: false };
-    this.#count(this.#whole, tag);
+    this.#count(this.#whole, tag, NS.client);
   }
 
   #wrongRoot({ name }: Opened): never {
@@ -155,9 +155,9 @@ export class DocumentReader {
 
   #onInner(whole: Whole, tag: SaxesTagNS): void {
     this.#within += 1;
-    this.#count(whole, tag);
-    if (whole.tooLarge) return;
     const parentNs = whole.namespaces.at(-1) as string;
+    this.#count(whole, tag, parentNs);
+    if (whole.tooLarge) return;
     const element = elementOf(tag, parentNs);
     whole.namespaces.push(tag.uri === NS.xml ? parentNs : stanzaNamespace(tag.uri));
     element.parent = whole.current;
@@ -165,12 +165,14 @@ export class DocumentReader {
     whole.current = element;
   }
 
-  #count(whole: Whole, tag: SaxesTagNS): void {
+  #count(whole: Whole, tag: SaxesTagNS, parentNs: string): void {
     const { characters, depth, elements, attributes } = this.#limits;
     const given = Object.values(tag.attributes);
     whole.elements += 1;
     whole.characters +=
-      2 * tag.name.length + given.reduce((sum, { name, value }) => sum + name.length + value.length, 0);
+      2 * tag.name.length +
+      given.reduce((sum, { name, value }) => sum + name.length + value.length, 0) +
+      repeatedCharacters(tag, parentNs);
     if (whole.characters > characters || whole.elements > elements) drop(whole);
     if (this.#within > depth || given.length > attributes) drop(whole);
   }
@@ -216,6 +218,15 @@ function drop(whole: Whole): void {
   whole.tooLarge = true;
   whole.root.children = [];
   whole.current = whole.root;
+}
+
+/** What `elementOf` adds: a prefix is declared once in the file, and its namespace is named by each element that has it. */
+function repeatedCharacters({ uri, attributes }: SaxesTagNS, parentNs: string): number {
+  let characters = uri === NS.xml || stanzaNamespace(uri) === parentNs ? 0 : uri.length;
+  for (const { prefix, uri } of Object.values(attributes) as SaxesAttributeNS[]) {
+    if (prefix !== "" && prefix !== "xml" && prefix !== "xmlns") characters += prefix.length + uri.length;
+  }
+  return characters;
 }
 
 function plainAttributes({ attributes }: SaxesTagNS): Record<string, string> {

@@ -60,7 +60,8 @@ export async function importFile(admin: Admin, source: Source, options: ImportFi
   };
   const { config, now, existing, check } = options;
   const { domain, limits, pubsub } = config;
-  const users = readUsers(readPieces(source, pieceLimits(config)), { domain, limits, pubsub, now, tally: notTaken });
+  const parts = { domain, limits, pubsub, now, tally: notTaken, existing };
+  const users = readUsers(readPieces(source, pieceLimits(config)), parts);
   let writing: Promise<void> = Promise.resolve();
   for await (const batch of batches(users, options, refuse, summary)) {
     await writing;

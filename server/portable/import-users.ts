@@ -38,7 +38,9 @@ export async function importUsers(
     keys: keys.map((pair) => [pair.hash, octetsOf(pair)] as const),
     holdings,
   }));
-  const outcomes = await accounts.import(accountsOf, { existing, quota: { nodes, bytes }, check });
+  const outcomes = await accounts.import(accountsOf, { existing, quota: { nodes, bytes }, check }).finally(() => {
+    for (const address of users.map(addressOf)) if (address !== undefined) changes.imported(address);
+  });
   endStreams(); // clients come back at once
   if (!check) await record();
   return outcomes.map(resultOf);

@@ -71,8 +71,8 @@ export function readNodes(
     read.push({
       name: node.name,
       config: serializeConfig(config),
-      affiliations: readAffiliations(node.affiliations, owner, tally),
-      subscriptions: readSubscriptions(node.subscriptions, tally),
+      affiliations: readAffiliations(node.affiliations, owner, limits.entitiesPerNode, tally),
+      subscriptions: readSubscriptions(node.subscriptions, limits.entitiesPerNode, tally),
       items,
     });
   }
@@ -148,12 +148,14 @@ function readItems(given: readonly Element[], owner: Jid, { most, limits, at, ta
   return kept;
 }
 
-function readAffiliations(list: Element | undefined, owner: Jid, tally: Tally): PubsubAffiliation[] {
+function readAffiliations(list: Element | undefined, owner: Jid, most: number, tally: Tally): PubsubAffiliation[] {
   const read = new Map<string, PubsubAffiliation>();
   for (const element of list === undefined ? [] : childrenOf(list, "affiliation", NS.pubsubOwner)) {
     const [jid, affiliation] = [Jid.parse(attr(element, "jid") ?? ""), attr(element, "affiliation")];
     if (jid.ok && (affiliation === "member" || affiliation === "outcast")) {
-      read.set(jid.value.bareString, { jid: jid.value.bareString, affiliation });
+      const { bareString } = jid.value;
+      if (read.has(bareString) || read.size < most) read.set(bareString, { jid: bareString, affiliation });
+      else tally.add("affiliations with nodes beyond pubsub.entitiesPerNode");
     } else if (!jid.ok || jid.value.bareString !== owner.bareString) {
       tally.add("affiliations with nodes that are none here");
     }
@@ -161,12 +163,14 @@ function readAffiliations(list: Element | undefined, owner: Jid, tally: Tally): 
   return [...read.values()];
 }
 
-function readSubscriptions(list: Element | undefined, tally: Tally): PubsubSubscription[] {
+function readSubscriptions(list: Element | undefined, most: number, tally: Tally): PubsubSubscription[] {
   const read = new Map<string, PubsubSubscription>();
   for (const element of list === undefined ? [] : childrenOf(list, "subscription", NS.pubsubOwner)) {
     const [jid, state] = [Jid.parse(attr(element, "jid") ?? ""), attr(element, "subscription") ?? "subscribed"];
     if (jid.ok && (state === "subscribed" || state === "pending")) {
-      read.set(jid.value.toString(), { jid: jid.value.toString(), state });
+      const address = jid.value.toString();
+      if (read.has(address) || read.size < most) read.set(address, { jid: address, state });
+      else tally.add("subscriptions of nodes beyond pubsub.entitiesPerNode");
     } else tally.add("subscriptions of nodes that are none here");
   }
   return [...read.values()];

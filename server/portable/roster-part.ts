@@ -11,7 +11,10 @@ import { attr, childrenOf, textOf } from "../stanza.ts";
 import { serialize, withAttrs } from "../xml/serialize.ts";
 import type { Tally } from "./tally.ts";
 
-type Limits = Pick<Config["limits"], "rosterItems" | "pendingRequests" | "nameCharacters" | "groupsPerItem">;
+type Limits = Pick<
+  Config["limits"],
+  "rosterItems" | "pendingRequests" | "nameCharacters" | "groupsPerItem" | "stanzaBytes"
+>;
 
 /**
  * The roster with the requests that wait.
@@ -45,8 +48,10 @@ export function readRoster(
       tally.add("subscription requests beyond limits.pendingRequests");
     } else {
       if (known === undefined) waiting += 1;
-      const pendingSubscribe = serialize(withAttrs(element, { from: contact, to: owner.bareString }));
-      roster.set(contact, { ...(known ?? stranger(contact)), state, pendingSubscribe });
+      const xml = serialize(withAttrs(element, { from: contact, to: owner.bareString }));
+      const isTooLarge = Buffer.byteLength(xml) > limits.stanzaBytes;
+      if (isTooLarge) tally.add("contents of subscription requests larger than limits.stanzaBytes");
+      roster.set(contact, { ...(known ?? stranger(contact)), state, pendingSubscribe: isTooLarge ? "" : xml });
     }
   }
   return [...roster.values()];

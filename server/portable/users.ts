@@ -17,10 +17,13 @@ import { isPortable, type Opened } from "./names.ts";
 import { type NodeElements, readNodes } from "./node-part.ts";
 import { readRoster } from "./roster-part.ts";
 import type { Tally } from "./tally.ts";
-import type { PortableUser } from "./user.ts";
+import type { ImportOptions, PortableUser } from "./user.ts";
 
 /** Of all that is taken of one user: memory. */
 const MOST_CHARACTERS = 8_388_608;
+
+/** For a person. */
+const PART_NAMES = { roster: "rosters", offline: "offline messages", privateXml: "private XML", nodes: "nodes" };
 
 export type UserParts = {
   readonly domain: string;
@@ -29,6 +32,8 @@ export type UserParts = {
   /** What has no time in the file is of now. */
   readonly now: () => EpochMs;
   readonly tally: Tally;
+  /** What becomes of accounts that exist. */
+  readonly existing: ImportOptions["existing"];
 };
 
 /** A user of the file, or why one is none. */
@@ -49,6 +54,8 @@ type Draft = {
   readonly nodes: Map<string, NodeDraft>;
   /** Parts that are there, be it empty. */
   readonly parts: Set<keyof AccountHoldings>;
+  /** Parts of which something was too large to be read. */
+  readonly cut: Set<keyof AccountHoldings>;
   vcard: Element | undefined;
   characters: number;
 };
@@ -91,7 +98,7 @@ class UserReader {
   }
 
   #enter(element: Opened): void {
-    const { attrs, name, ns } = element;
+    const { attrs } = element;
     switch (this.#path.length) {
       case 1: {
         const host = prepareDomainpart(attrs.jid ?? "");
@@ -105,12 +112,11 @@ class UserReader {
             `accounts of ${this.#path[1]?.attrs.jid ?? "no host"}, which is not this server's domain`,
           );
         return;
-      case 3:
-        if (name === "offline-messages") this.#draft?.parts.add("offline");
-        else if (ns === NS.roster) this.#draft?.parts.add("roster");
-        else if (ns === NS.privateXml) this.#draft?.parts.add("privateXml");
-        else if (ns === NS.pubsub || ns === NS.pubsubOwner) this.#draft?.parts.add("nodes");
+      case 3: {
+        const part = partOf(element);
+        if (part !== undefined) this.#draft?.parts.add(part);
         return;
+      }
       case 4:
         if (this.#draft !== undefined) nodeOf(this.#draft, attrs.node ?? "");
     }
@@ -119,17 +125,26 @@ class UserReader {
   #skip(element: Opened, tooLarge: boolean): void {
     if (this.#path.length >= 2 && !this.#isOurs) return;
     const parent = this.#path.at(-1);
-    if (tooLarge) this.#parts.tally.add(`parts that are too large: <${element.name}>`);
-    else if (parent?.ns === NS.portableArchive) this.#parts.tally.add("archived messages (XEP-0313)");
+    if (tooLarge) {
+      this.#parts.tally.add(`parts that are too large: <${element.name}>`);
+      this.#cut(element);
+    } else if (parent?.ns === NS.portableArchive) this.#parts.tally.add("archived messages (XEP-0313)");
     else if (element.ns === NS.privacy) this.#parts.tally.add("sets of privacy lists (XEP-0016)");
     else
       this.#parts.tally.add(`elements that are not known here: <${element.name}> in ${element.ns || "no namespace"}`);
+  }
+
+  /** @param element what is left out, in the elements of the path */
+  #cut(element: Opened): void {
+    const part = partOf(this.#path[3] ?? element);
+    if (part !== undefined) this.#draft?.cut.add(part);
   }
 
   #add(draft: Draft, { opened, element, characters }: Extract<Piece, { kind: "whole" }>): void {
     draft.characters += characters;
     if (draft.characters > MOST_CHARACTERS) {
       this.#parts.tally.add("parts of accounts that are larger than 8 MB");
+      this.#cut(opened);
       return;
     }
     const parent = this.#path.at(-1) as Opened;
@@ -175,7 +190,7 @@ class UserReader {
     const { password } = draft.opened.attrs;
     const old = password === undefined ? undefined : readOldKeys(password);
     const keys = readKeys(draft.keys, tally);
-    const holdings: AccountHoldings = {
+    const read: AccountHoldings = {
       ...(draft.parts.has("roster") && { roster: readRoster(draft, owner, limits, tally) }),
       ...(draft.parts.has("offline") && { offline: readMessages(draft.messages, owner, this.#parts) }),
       ...readVcard(draft.vcard, limits.vcardBytes, tally),
@@ -184,6 +199,7 @@ class UserReader {
         nodes: readNodes([...draft.nodes.values()], owner, { limits: pubsub, at: now(), tally }),
       }),
     };
+    const holdings = this.#parts.existing === "replace" ? withoutCut(read, draft, tally) : read;
     const name = owner.localpart as string;
     if (password !== undefined && password !== "" && old === undefined) return { name, password, keys: [], holdings };
     const found = keys.length > 0 || old === undefined ? keys : [old];
@@ -202,9 +218,44 @@ function draftOf(opened: Opened): Draft {
     privateXml: [],
     nodes: new Map(),
     parts: new Set(),
+    cut: new Set(),
     vcard: undefined,
     characters: 0,
   };
+}
+
+/** Which part of an account stands in a child of `<user/>`; undefined: one that is no list, or is not taken. */
+function partOf(element: Opened): "roster" | "offline" | "privateXml" | "nodes" | undefined {
+  if (isPortable(element, "offline-messages")) return "offline";
+  if (element.name === "presence") return element.attrs.type === "subscribe" ? "roster" : undefined;
+  switch (element.ns) {
+    case NS.roster:
+      return "roster";
+    case NS.privateXml:
+      return "privateXml";
+    case NS.pubsub:
+    case NS.pubsubOwner:
+      return "nodes";
+    default:
+      return undefined;
+  }
+}
+
+/** Without parts that must not take the place of what is there: those that were cut, or of which nothing can be taken. */
+function withoutCut(read: AccountHoldings, draft: Draft, tally: Tally): AccountHoldings {
+  const given = {
+    roster: draft.items.length + draft.requests.length,
+    offline: draft.messages.length,
+    privateXml: draft.privateXml.length,
+    nodes: draft.nodes.size,
+  };
+  const kept: { -readonly [Part in keyof AccountHoldings]: AccountHoldings[Part] } = { ...read };
+  for (const part of ["roster", "offline", "privateXml", "nodes"] as const) {
+    if (!draft.cut.has(part) && (given[part] === 0 || read[part]?.length !== 0)) continue;
+    delete kept[part];
+    tally.add(`parts that replace nothing, for not all of them can be taken: ${PART_NAMES[part]}`);
+  }
+  return kept;
 }
 
 function nodeOf(draft: Draft, name: string): NodeDraft {

@@ -420,6 +420,30 @@ test("what is beyond the limits of an account is counted, by the setting", async
   expect(rowsOf(folder, "SELECT count(*) AS n FROM offline_message")).toEqual([{ n: 2 }]);
 });
 
+test("XEP-0160: after an import, and after the end of an account, there is room again for messages to one who is away", async () => {
+  const folder = await folderWith(file("<user name='juliet' password='x'/>", "<user name='romeo' password='x'/>"));
+  await writeFile(join(folder, "config.json"), JSON.stringify({ limits: { offlineMessages: 1 } }));
+  const server = await serve({ folder });
+  const run = async (...args: string[]): Promise<void> => {
+    expect(await balcony({ folder, input: "x\n" }, ...args)).toMatchObject({ code: 0 });
+  };
+  await run("import", "users.xml");
+  const romeo = await login(server.port(/port/), "romeo", "x");
+  const refusals = async (): Promise<unknown[]> => {
+    romeo.send("<message to='juliet@localhost' type='chat'><body>hi</body></message>");
+    return (await romeo.untilNow()).map(({ attrs }) => attrs.type);
+  };
+  expect([await refusals(), await refusals()]).toEqual([[], ["error"]]);
+  const empty = "<user name='juliet' password='x'><offline-messages/></user>";
+  await writeFile(join(folder, "empty.xml"), file(empty));
+  await run("import", "--replace", "empty.xml");
+  expect([await refusals(), await refusals()]).toEqual([[], ["error"]]);
+  await run("user", "delete", "juliet");
+  await run("user", "add", "juliet");
+  expect([await refusals(), await refusals()]).toEqual([[], ["error"]]);
+  await romeo.close();
+});
+
 test("a file as Prosody writes it: a document for each user, credentials of SHA-1, its own attributes", async () => {
   const users = ["juliet", "romeo"].map(
     (name) => `<server-data xmlns='urn:xmpp:pie:0'><host jid='localhost'><user name='${name}'

@@ -2,24 +2,31 @@
 
 import { describe, expect, test } from "vitest";
 import { parseConfig } from "../../server/config.ts";
-import { PortableError } from "../../server/portable/document.ts";
+import { type PieceLimits, PortableError } from "../../server/portable/document.ts";
 import { readPieces } from "../../server/portable/source.ts";
 import { Tally } from "../../server/portable/tally.ts";
-import { type ReadUser, readUsers } from "../../server/portable/users.ts";
+import { type ReadUser, readUsers, type UserParts } from "../../server/portable/users.ts";
 
 const LIMITS = { characters: 1_000, depth: 8, elements: 20, attributes: 8 };
 const HEAD = "<server-data xmlns='urn:xmpp:pie:0'><host jid='example.org'>";
 const TAIL = "</host></server-data>";
 const { limits, pubsub } = parseConfig({});
 
-async function read(...chunks: string[]): Promise<{ users: ReadUser[]; tally: Tally }> {
+function read(...chunks: string[]): Promise<{ users: ReadUser[]; tally: Tally }> {
+  return readWith({}, ...chunks);
+}
+
+async function readWith(
+  { pieces: most = LIMITS, ...given }: Partial<UserParts> & { pieces?: PieceLimits },
+  ...chunks: string[]
+): Promise<{ users: ReadUser[]; tally: Tally }> {
   const tally = new Tally();
   async function* octets() {
     for (const chunk of chunks) yield Buffer.from(chunk);
   }
-  const pieces = readPieces({ file: undefined, name: "file", octets: octets() }, LIMITS);
+  const pieces = readPieces({ file: undefined, name: "file", octets: octets() }, most);
   const users: ReadUser[] = [];
-  const parts = { domain: "example.org", limits, pubsub, now: () => 7, tally };
+  const parts = { domain: "example.org", limits, pubsub, now: () => 7, tally, existing: "keep" as const, ...given };
   for await (const user of readUsers(pieces, parts)) users.push(user);
   return { users, tally };
 }
@@ -78,6 +85,11 @@ test.each([
   ["too many characters", `<NOTE>${"x".repeat(1_000)}</NOTE>`],
   ["too deep", "<a>".repeat(8) + "</a>".repeat(8)],
   ["too many elements", "<a/>".repeat(20)],
+  ["a namespace that each element would have to name", `<a xmlns:p='${"u".repeat(300)}'>${"<p:a/>".repeat(4)}</a>`],
+  [
+    "a namespace that each attribute would have to name",
+    `<a xmlns:p='${"u".repeat(300)}'>${"<b p:c=''/>".repeat(4)}</a>`,
+  ],
   ["too many attributes", `<a ${Array.from({ length: 9 }, (_, i) => `a${i}=''`).join(" ")}/>`],
 ])("a part with %s is left out, counted, and the rest is there", async (_, inner) => {
   const { users, tally } = await read(
@@ -129,4 +141,93 @@ test.each(["scram-credentials", "keys that are broken"])("section 4.3: %s", asyn
   const counted = tally.entries.map(({ kind }) => kind);
   expect(counted).toContain("SCRAM credentials of another hash than SHA-1 and SHA-256");
   expect(counted.includes("SCRAM credentials that are broken or there twice")).toBe(broken);
+});
+
+describe("--replace: a part that is not whole takes the place of nothing", () => {
+  const WIDE = { characters: 2_000_000, depth: 8, elements: 20, attributes: 8 };
+  const kinds = (tally: Tally): string[] => tally.entries.map(({ kind }) => kind).sort();
+  const replacesNothing = (part: string): string =>
+    `parts that replace nothing, for not all of them can be taken: ${part}`;
+  const holdingsOf = ([one]: readonly ReadUser[]): object => (one?.ok ? one.user.holdings : {});
+  const message = (text: string): string => `<message xmlns='jabber:client' from='a@b'><body>${text}</body></message>`;
+
+  test("what is beyond 8 MB of an account: of the part that began there, and of those behind it", async () => {
+    const messages = Array.from({ length: 5 }, () => message("x".repeat(1_900_000)));
+    const file = `${HEAD}<user name='juliet' password='p'><vCard xmlns='vcard-temp'><FN>J</FN></vCard>
+      <offline-messages>${messages.join("")}</offline-messages>${item("")}<query xmlns='jabber:iq:private'/></user>${TAIL}`;
+    const wide = { ...limits, stanzaBytes: 2_000_000 };
+    const replaced = await readWith({ pieces: WIDE, limits: wide, existing: "replace" }, file);
+    expect(Object.keys(holdingsOf(replaced.users)).sort()).toEqual(["privateXml", "vcard"]);
+    expect(kinds(replaced.tally)).toEqual([
+      "parts of accounts that are larger than 8 MB",
+      replacesNothing("offline messages"),
+      replacesNothing("rosters"),
+    ]);
+    const kept = await readWith({ pieces: WIDE, limits: wide, existing: "keep" }, file);
+    expect(holdingsOf(kept.users)).toMatchObject({ offline: { length: 4 }, roster: [] });
+  });
+
+  test.each([
+    ["rosters", `<query xmlns='jabber:iq:roster'><item jid='a@b'/><item jid='c@d' name='LARGE'/></query>`],
+    [
+      "rosters",
+      `${request}<presence xmlns='jabber:client' type='subscribe' from='a@b'><status>LARGE</status></presence>`,
+    ],
+    ["offline messages", `<offline-messages>${message("a")}${message("LARGE")}</offline-messages>`],
+    ["private XML", "<query xmlns='jabber:iq:private'><a xmlns='urn:a'/><b xmlns='urn:b'>LARGE</b></query>"],
+    [
+      "nodes",
+      `<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='n'><item id='1'/><item id='LARGE'/></items></pubsub>`,
+    ],
+  ])("a piece that is too large: %s", async (part, text) => {
+    const file = `${HEAD}<user name='juliet' password='p'>${text.replace("LARGE", "x".repeat(1_000))}</user>${TAIL}`;
+    const { users, tally } = await readWith({ existing: "replace" }, file);
+    expect(holdingsOf(users)).toEqual({});
+    expect(kinds(tally)).toContain(replacesNothing(part));
+    expect(Object.values(holdingsOf((await read(file)).users))).toMatchObject([{ length: 1 }]);
+  });
+
+  test("nothing of it can be taken; but one that is empty, or of which something can be taken, replaces", async () => {
+    const messages = (...texts: string[]): string =>
+      `${HEAD}<user name='juliet' password='p'><offline-messages>${texts.map(message).join("")}</offline-messages></user>${TAIL}`;
+    const given = { existing: "replace", limits: { ...limits, stanzaBytes: 200 } } as const;
+    const none = await readWith(given, messages("x".repeat(300)));
+    expect(holdingsOf(none.users)).toEqual({});
+    expect(kinds(none.tally)).toContain(replacesNothing("offline messages"));
+    expect(holdingsOf((await readWith(given, messages())).users)).toEqual({ offline: [] });
+    const some = await readWith(given, messages("x".repeat(300), "y"));
+    expect(holdingsOf(some.users)).toMatchObject({ offline: { length: 1 } });
+  });
+});
+
+test("section 4.10: a request larger than limits.stanzaBytes waits without what it says", async () => {
+  const [start, end] = ["<presence xmlns='jabber:client' type='subscribe' from='a@b'><status>", "</status></presence>"];
+  const file = (text: string): string => `${HEAD}<user name='juliet' password='p'>${start}${text}${end}</user>${TAIL}`;
+  const given = { limits: { ...limits, stanzaBytes: 200 } };
+  const large = await readWith(given, file("x".repeat(200)));
+  expect(large.users).toMatchObject([{ user: { holdings: { roster: [{ state: "none+in", pendingSubscribe: "" }] } } }]);
+  expect(large.tally.entries).toEqual([
+    { kind: "contents of subscription requests larger than limits.stanzaBytes", count: 1 },
+  ]);
+  const small = await readWith(given, file("x"));
+  expect(small.users).toMatchObject([
+    { user: { holdings: { roster: [{ pendingSubscribe: expect.stringContaining("<status>x</status>") }] } } },
+  ]);
+});
+
+test("section 4.11: a node has at most pubsub.entitiesPerNode affiliations, and as many subscriptions", async () => {
+  const of = (name: string, rest: string): string =>
+    ["a@b", "c@d", "e@f", "a@b"].map((jid) => `<${name} jid='${jid}' ${rest}/>`).join("");
+  const { users, tally } = await readWith(
+    { pubsub: { ...pubsub, entitiesPerNode: 2 } },
+    `${HEAD}<user name='juliet' password='p'><pubsub xmlns='http://jabber.org/protocol/pubsub#owner'>
+      <affiliations node='n'>${of("affiliation", "affiliation='member'")}</affiliations>
+      <subscriptions node='n'>${of("subscription", "subscription='subscribed'")}</subscriptions></pubsub></user>${TAIL}`,
+  );
+  const both = [{ jid: "a@b" }, { jid: "c@d" }];
+  expect(users).toMatchObject([{ user: { holdings: { nodes: [{ affiliations: both, subscriptions: both }] } } }]);
+  expect(tally.entries).toEqual([
+    { kind: "affiliations with nodes beyond pubsub.entitiesPerNode", count: 1 },
+    { kind: "subscriptions of nodes beyond pubsub.entitiesPerNode", count: 1 },
+  ]);
 });
