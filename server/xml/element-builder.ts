@@ -23,6 +23,8 @@ type Open = {
 };
 
 const FEW = 8;
+/** Of a declaration, besides its prefix and its namespace. */
+const DECLARATION_CHARACTERS = 10;
 
 export class ElementBuilder implements TokenTaker {
   readonly #handlers: XmlHandlers;
@@ -37,6 +39,8 @@ export class ElementBuilder implements TokenTaker {
   #open: Open | undefined;
   #depth = 0;
   #elements = 0;
+  /** What declarations, which are in the source once, add where elements are written by themselves. */
+  #added = 0;
   /** Up to there all is told of: from there the octets of a stanza are counted. */
   #told = 0;
   // of the start tag that is being read
@@ -58,8 +62,12 @@ export class ElementBuilder implements TokenTaker {
   /** Throws StreamError: policy-violation, if what is not complete at this place is too large already. */
   checkSize(position: number): void {
     const { stanzaBytes, stanzaBytesSetting } = this.limits;
-    if (position - this.#told <= stanzaBytes) return;
+    if (position - this.#told + this.#added <= stanzaBytes) return;
     tooMuch(`a stanza is larger than ${stanzaBytes} bytes`, stanzaBytesSetting);
+  }
+
+  get betweenStanzas(): boolean {
+    return this.#open !== undefined && this.#open.element === undefined;
   }
 
   startTag(name: string): void {
@@ -111,7 +119,7 @@ export class ElementBuilder implements TokenTaker {
     const level = this.#depth + 1 - this.#above;
     const local = colon < 0 ? name : name.slice(colon + 1);
     this.#checkLevel(level, ns, local, end);
-    const element = level === 0 ? undefined : this.#newElement(name, local, ns);
+    const element = level === 0 ? undefined : this.#newElement(name, local, ns, end);
     this.#depth += 1;
     // The prefix xml is bound to its namespace alone, and children inherit nothing from it.
     const inherited = ns === NS.xml ? this.#parentNs() : ns;
@@ -157,6 +165,7 @@ export class ElementBuilder implements TokenTaker {
     if (first) {
       this.#told = end;
       this.#elements = 0;
+      this.#added = 0;
       this.#handlers.element(element as Element);
     } else if (element === undefined) this.#handlers.close();
   }
@@ -171,7 +180,7 @@ export class ElementBuilder implements TokenTaker {
       return;
     }
     // RFC 6120 section 11.7 allows white space only: a keepalive is no part of the next stanza.
-    if (/[^ \t\r\n]/.test(text)) throw new StreamError("bad-format", "text between stanzas");
+    if (text !== "" && /[^ \t\r\n]/.test(text)) throw new StreamError("bad-format", "text between stanzas");
     this.#told = end;
   }
 
@@ -220,19 +229,30 @@ export class ElementBuilder implements TokenTaker {
   }
 
   // It leaves with its local name, and a declaration where its namespace differs from its parent's.
-  #newElement(name: string, local: string, ns: string): Element {
+  #newElement(name: string, local: string, ns: string, end: number): Element {
     // The namespace of the prefix xml may not be declared in any other way (Namespaces in XML 1.0 section 3).
     const inXml = ns === NS.xml;
     const element = new Element(inXml ? name : local);
     const { attrs } = element;
-    if (!inXml && ns !== this.#parentNs()) attrs.xmlns = ns;
+    const added = this.#added;
+    if (!inXml && ns !== this.#parentNs()) {
+      attrs.xmlns = ns;
+      const declared = local === name ? this.#defaultNs !== undefined : this.#declares(prefixOf(name));
+      if (!declared) this.#added += ns.length + DECLARATION_CHARACTERS;
+    }
     this.#addAttributes(attrs);
+    // One long namespace and many children would be a small stanza to read and a very large one to write.
+    if (this.#added > added) this.checkSize(end);
     const parent = this.#open?.element;
     if (parent !== undefined) {
       element.parent = parent;
       parent.children.push(element);
     }
     return element;
+  }
+
+  #declares(prefix: string): boolean {
+    return this.#prefixes?.has(prefix) ?? false;
   }
 
   #addAttributes(attrs: Record<string, string>): void {
@@ -245,19 +265,37 @@ export class ElementBuilder implements TokenTaker {
       const colon = simple ? -1 : name.indexOf(":");
       if (colon > 0 && name.startsWith("xmlns:")) continue;
       if (colon > 0 && !isReserved(name, colon)) {
-        const prefix = name.slice(0, colon);
-        attrs[`xmlns:${prefix}`] = this.#resolve(prefix);
+        this.#addDeclaration(attrs, name.slice(0, colon));
       }
-      attrs[name] = attributes[at + 1] as string;
+      setAttribute(attrs, name, attributes[at + 1] as string);
     }
+  }
+
+  #addDeclaration(attrs: Record<string, string>, prefix: string): void {
+    const name = `xmlns:${prefix}`;
+    if (attrs[name] !== undefined) return;
+    const ns = this.#resolve(prefix);
+    attrs[name] = ns;
+    if (!this.#declares(prefix)) this.#added += prefix.length + ns.length + DECLARATION_CHARACTERS;
   }
 
   #allAttributes(): Record<string, string> {
     const attrs: Record<string, string> = {};
-    for (let at = 0; at < 2 * this.#count; at += 2)
-      attrs[this.#attributes[at] as string] = this.#attributes[at + 1] as string;
+    for (let at = 0; at < 2 * this.#count; at += 2) {
+      setAttribute(attrs, this.#attributes[at] as string, this.#attributes[at + 1] as string);
+    }
     return attrs;
   }
+}
+
+function setAttribute(attrs: Record<string, string>, name: string, value: string): void {
+  // Assigned, this one name would set the prototype, or rather nothing, a string being none.
+  if (name !== "__proto__") attrs[name] = value;
+  else Object.defineProperty(attrs, name, { value, enumerable: true, configurable: true, writable: true });
+}
+
+function prefixOf(name: string): string {
+  return name.slice(0, name.indexOf(":"));
 }
 
 function isReserved(name: string, colon: number): boolean {

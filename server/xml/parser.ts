@@ -18,7 +18,10 @@ import { XmlTokens } from "./tokens.ts";
 import { Utf8Input, validLength } from "./utf8.ts";
 
 export type XmlLimits = {
-  /** Octets of one first-level element, from its "<" to its ">", or of the stream header. */
+  /**
+   * Octets of one first-level element, from its "<" to its ">", or of the stream header. The declarations that are repeated
+   * where they are inherited count, too: it is sent on with them.
+   */
   stanzaBytes: number;
   /** The setting that `stanzaBytes` comes from, for the text of a refusal. */
   stanzaBytesSetting: "stanzaBytesBeforeLogin" | "stanzaBytes";

@@ -11,6 +11,7 @@ const PREDEFINED: ReadonlyMap<string, string> = new Map([
   ["quot", '"'],
 ]);
 
+const LONGEST_PREDEFINED = 4;
 const BEYOND_UNICODE = 0x110000;
 const [SEMICOLON, HASH, SMALL_X] = [0x3b, 0x23, 0x78];
 
@@ -42,13 +43,14 @@ export class Reference {
 
   #takeName(octets: Buffer, from: number, end: number): number {
     const stop = nameEnd(octets, from, end);
-    if (stop > from) this.#name += octets.toString("utf8", from, stop);
-    if (stop < end && octets[stop] !== SEMICOLON) throw new StreamError("not-well-formed", "& without a reference");
+    // However long it goes on, and wherever it is cut, nothing behind that matters.
+    if (stop > from) this.#name = (this.#name + octets.toString("utf8", from, stop)).slice(0, LONGEST_PREDEFINED + 1);
     // Namespaces in XML 1.0 section 7: no entity's name has one.
     if (this.#name.includes(":")) throw new StreamError("not-well-formed", "a colon in the name of an entity");
+    if (this.#name.length > LONGEST_PREDEFINED) notPredefined();
     if (stop === end) return end;
-    this.text = PREDEFINED.get(this.#name);
-    if (this.text === undefined) throw new StreamError("restricted-xml", "entities are not allowed in XMPP");
+    if (octets[stop] !== SEMICOLON) throw new StreamError("not-well-formed", "& without a reference");
+    this.text = PREDEFINED.get(this.#name) ?? notPredefined();
     return stop + 1;
   }
 
@@ -74,6 +76,10 @@ export class Reference {
     this.#digits = true;
     this.#code = Math.min(this.#code * base + digit, BEYOND_UNICODE);
   }
+}
+
+function notPredefined(): never {
+  throw new StreamError("restricted-xml", "entities are not allowed in XMPP");
 }
 
 // Section 2.2 [2]

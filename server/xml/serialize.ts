@@ -45,7 +45,7 @@ export function serialize(element: Element): string {
 /** A shallow copy with changed attributes; `undefined` removes one. The children are shared, and must not be edited. */
 export function withAttrs(element: Element, changes: Readonly<Record<string, string | undefined>>): Element {
   const copy = new Element(element.name);
-  Object.assign(copy.attrs, element.attrs);
+  copy.attrs = { ...element.attrs }; // assigned one by one, "__proto__" would be lost
   for (const name in changes) {
     const value = changes[name];
     if (value === undefined) delete copy.attrs[name];
@@ -58,7 +58,7 @@ export function withAttrs(element: Element, changes: Readonly<Record<string, str
 /** A shallow copy with other children. */
 export function withChildren(element: Element, children: readonly (Element | string)[]): Element {
   const copy = new Element(element.name);
-  Object.assign(copy.attrs, element.attrs);
+  copy.attrs = { ...element.attrs };
   copy.children = [...children];
   return copy;
 }

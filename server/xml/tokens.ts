@@ -26,7 +26,9 @@ import { characterBorder } from "./utf8.ts";
 export interface TokenTaker {
   /** Of the element that is open; "" outside the root. */
   readonly openName: string;
-  /** All of it up to the next markup, or a whole CDATA section. */
+  /** Within the root, but in none of its children. */
+  readonly betweenStanzas: boolean;
+  /** All of it up to the next markup, or a whole CDATA section. Between stanzas also parts of it, as they arrive. */
   text(text: string, end: number): void;
   /** The name of a start tag; its attributes follow, then its end. */
   startTag(name: string): void;
@@ -64,6 +66,8 @@ const [DOUBLE, SINGLE, BRACKET, EXCLAMATION, QUESTION_MARK] = [0x22, 0x27, 0x5d,
 
 const LINE_ENDS = /\r\n?/g; // section 2.11
 const VALUE_SPACE = /\r\n|[\t\n\r]/g; // section 3.3.3
+
+const XML_TARGET = "xml";
 
 const NOTHING = Buffer.alloc(0);
 
@@ -123,6 +127,7 @@ export class XmlTokens {
         this.#read(from === 0 && to === octets.length ? octets : octets.subarray(from, to));
         from = to;
       }
+      if (this.#held !== "") this.#tellBetween();
     } catch (error) {
       this.#stopped = true;
       throw error;
@@ -141,7 +146,11 @@ export class XmlTokens {
     this.#octets = piece;
     this.#latin1 = piece.toString("latin1");
     this.#end = piece.length;
-    this.#at = this.#returned && piece[0] === LINE_FEED ? 1 : 0;
+    this.#at = 0;
+    if (this.#returned && piece[0] === LINE_FEED) {
+      this.#at = 1;
+      this.#tellBetween();
+    }
     while (this.#at < this.#end && !this.#stopped) this.#step();
     this.#returned = piece[piece.length - 1] === RETURN;
     this.#before += this.#at;
@@ -238,6 +247,11 @@ export class XmlTokens {
       if (this.#held !== "") this.#to.text(this.#take(), this.position);
       this.#at = at + 1;
     }
+  }
+
+  // RFC 6120 section 4.6.1: any number of keepalives may come and no stanza behind them, so that nothing may wait for one.
+  #tellBetween(): void {
+    if (this.#state === CONTENT && this.#to.betweenStanzas) this.#to.text(this.#take(), this.position);
   }
 
   // Section 2.7 [18]
@@ -458,14 +472,20 @@ export class XmlTokens {
 
   // Section 2.6 [16] PI, section 2.8 [23] XMLDecl
   #question(): void {
-    if (this.#held === "" && !nameStartsAt(this.#octets, this.#at)) fail("<? without a name");
-    const target = this.#wholeName(QUESTION);
-    if ((target ?? this.#held).includes(":")) fail("a colon in the name of a processing instruction");
-    if (target === undefined) return;
+    const from = this.#at;
+    if (this.#held === "" && !nameStartsAt(this.#octets, from)) fail("<? without a name");
+    const stop = nameEnd(this.#octets, from, this.#end);
+    const part = this.#octets.toString("utf8", from, stop);
+    if (part.includes(":")) fail("a colon in the name of a processing instruction");
+    // However long it is, what shows that it is not "xml" is enough.
+    this.#held = (this.#held + part).slice(0, XML_TARGET.length + 1);
+    this.#at = stop;
+    if (stop === this.#end) return;
+    const target = this.#take();
     const octet = this.#octets[this.#at] as number;
     if (octet !== QUESTION_MARK && !isSpace(octet)) fail("<? without a name");
-    if (target.toLowerCase() !== "xml") restricted("processing instructions");
-    if (target !== "xml" || !this.#atStart) fail("an XML declaration that is not at the start");
+    if (target.toLowerCase() !== XML_TARGET) restricted("processing instructions");
+    if (target !== XML_TARGET || !this.#atStart) fail("an XML declaration that is not at the start");
     this.#atStart = false;
     this.#declaration = new Declaration();
     this.#state = DECLARATION;

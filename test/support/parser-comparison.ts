@@ -75,8 +75,9 @@ function plain(element: Element): unknown {
 // Where both are right, and the one that reads less finds the mistake that comes first: which of both errors it is.
 function earlier(ours: StreamError, theirs: StreamError, sooner: boolean, returns: boolean): boolean {
   const said = ours.text ?? "";
-  // RFC 6120 section 11.1: refused where it begins. saxes reads to the end of it, and may find something else there.
-  if (/^(?:comments|processing instructions|document type declarations) /.test(said)) return true;
+  // RFC 6120 section 11.1: refused where it begins, or where the name of an entity is longer than any of XML 1.0 section 4.6.
+  // saxes reads to the end of it, and may find something else there.
+  if (/^(?:comments|processing instructions|document type declarations|entities) /.test(said)) return true;
   const tooLarge = theirs.condition === "policy-violation" && (theirs.text ?? "").startsWith("a stanza is larger");
   // saxes reads a name in a declaration to its end, and seven characters behind "<!", whatever they are: it finds what is
   // behind that, or nothing.

@@ -18,6 +18,7 @@ const REFERENCE_SO_FAR = new RegExp(`^(?:#(?:\\d*|x[\\dA-Fa-f]*)|[${NC_NAME_STAR
 // Corrected: a local part, too, begins as a name does (Namespaces in XML 1.0 section 4 [7], [11]).
 const NOT_AN_NCNAME = new RegExp(`^[^${NC_NAME_START_CHAR}]`, "u");
 
+const TEXT_STATE = 13; // saxes: in text, or between what is in it
 const WRONG_END_TAG = "unexpected close tag"; // saxes: the end tag is of another name than what it has just closed
 
 /**
@@ -35,6 +36,7 @@ export class SaxesStreamParser {
   readonly #above: 0 | 1;
   #depth = 0;
   #elements = 0;
+  #added = 0; // characters of declarations that an element gets and does not make itself
   #bytes = 0; // octets since the last complete first-level element, up to the end of the chunk
   #chunk = { text: "", bytes: 0, start: 0 }; // being parsed; `start`: characters before it
   #counted = { characters: 0, bytes: 0 }; // of the chunk, up to the last complete first-level element
@@ -117,9 +119,10 @@ export class SaxesStreamParser {
     }
     this.#tellComplete();
     if (this.#stopped) return;
+    this.#checkBetween();
     this.#checkReference();
     if (bytes !== whole) throw new StreamError("unsupported-encoding", "not valid UTF-8"); // RFC 6120 section 4.9.3.22
-    if (this.#bytes > this.#limits.stanzaBytes) this.#tooBig(); // an element that does not end
+    if (this.#bytes + this.#added > this.#limits.stanzaBytes) this.#tooBig(); // an element that does not end
   }
 
   /** Nothing more comes: what is open, or has not begun, will never be complete. Throws StreamError: not-well-formed. */
@@ -135,17 +138,29 @@ export class SaxesStreamParser {
    * counted anew.
    */
   #count(back = 0): number {
+    const [size, upTo, characters] = this.#measure(back);
+    this.#counted = { characters, bytes: upTo };
+    this.#bytes -= size;
+    return size;
+  }
+
+  /** Octets since the last such place; octets and characters of the chunk. */
+  #measure(back = 0): [size: number, bytes: number, characters: number] {
     const { text, bytes, start } = this.#chunk;
     const characters = Math.max(this.#sax.position - start - back, this.#counted.characters);
     const upTo =
       bytes === text.length
         ? characters
         : this.#counted.bytes + Buffer.byteLength(text.slice(this.#counted.characters, characters));
-    this.#counted = { characters, bytes: upTo };
-    const left = bytes - upTo;
-    const size = this.#bytes - left;
-    this.#bytes = left;
-    return size;
+    return [this.#bytes - (bytes - upTo), upTo, characters];
+  }
+
+  // Corrected: any number of white-space keepalives, whatever follows (RFC 6120 sections 4.6.1, 11.7). saxes waits for a "<".
+  #checkBetween(): void {
+    const { state, text } = this.#sax as unknown as { readonly state: number; readonly text: string };
+    if (state !== TEXT_STATE || this.#depth !== 1 || this.#above !== 1) return;
+    if (/[^ \t\r\n]/.test(text)) throw new StreamError("bad-format", "text between stanzas");
+    this.#bytes = 0;
   }
 
   // saxes takes everything up to the next ";" for the name of an entity, however far off it is.
@@ -156,7 +171,7 @@ export class SaxesStreamParser {
   }
 
   #checkSize(): void {
-    if (this.#count() > this.#limits.stanzaBytes) this.#tooBig();
+    if (this.#count() + this.#added > this.#limits.stanzaBytes) this.#tooBig();
   }
 
   #tooBig(): never {
@@ -208,7 +223,7 @@ export class SaxesStreamParser {
     if (level === 0) {
       this.#ns = [tag.uri];
       const attrs: Record<string, string> = {};
-      for (const attribute of Object.values(tag.attributes)) attrs[attribute.name] = attribute.value;
+      copyHeader(tag.attributes, attrs);
       this.#checkSize();
       this.#handlers.open({ name: tag.local, ns: tag.uri, defaultNs: tag.ns[""] ?? "", attrs });
       return;
@@ -225,9 +240,19 @@ export class SaxesStreamParser {
     // The namespace of the prefix xml may not be declared in any other way (Namespaces in XML 1.0 section 3).
     const inXml = tag.uri === NS.xml;
     const element = new Element(inXml ? tag.name : tag.local);
-    if (!inXml && tag.uri !== parentNs) element.attrs.xmlns = tag.uri;
+    const added = this.#added;
+    if (!inXml && tag.uri !== parentNs) {
+      element.attrs.xmlns = tag.uri;
+      if (tag.ns[tag.prefix] === undefined) this.#added += tag.uri.length + 10;
+    }
     this.#ns.push(inXml ? parentNs : tag.uri);
     copyAttributes(tag.attributes, element.attrs);
+    for (const name in element.attrs) {
+      const prefix = /^xmlns:(.*)/.exec(name)?.[1];
+      if (prefix === undefined || tag.ns[prefix] !== undefined) continue;
+      this.#added += prefix.length + (element.attrs[name] as string).length + 10;
+    }
+    if (this.#added > added && this.#measure()[0] + this.#added > this.#limits.stanzaBytes) this.#tooBig();
     if (parent !== null) {
       element.parent = parent;
       parent.children.push(element);
@@ -253,6 +278,7 @@ export class SaxesStreamParser {
     this.#current = null;
     this.#elements = 0;
     this.#checkSize();
+    this.#added = 0;
     this.#complete = () => this.#handlers.element(element);
   }
 
@@ -273,10 +299,18 @@ export class SaxesStreamParser {
   }
 }
 
+function copyHeader(from: Record<string, SaxesAttributeNS>, to: Record<string, string>): void {
+  const entries = Object.values(from).map(({ name, value }) => [name, value]);
+  Object.defineProperties(to, Object.getOwnPropertyDescriptors(Object.fromEntries(entries)));
+}
+
 function copyAttributes(from: Record<string, SaxesAttributeNS>, to: Record<string, string>): void {
   for (const name in from) {
     const attribute = from[name] as SaxesAttributeNS;
-    if (attribute.prefix === "") {
+    if (name === "__proto__") {
+      // Corrected: a name as any other (XML 1.0 section 2.3 [5])
+      Object.defineProperty(to, name, { value: attribute.value, enumerable: true, configurable: true, writable: true });
+    } else if (attribute.prefix === "") {
       if (name !== "xmlns") to[name] = attribute.value;
     } else if (attribute.prefix === "xml") {
       to[name] = attribute.value;

@@ -1,8 +1,11 @@
 // The XML parser (server/xml/parser.ts) beside its oracle over saxes, and where both differ.
 
 import fc from "fast-check";
+import type { Element } from "ltx";
 import { describe, expect, it } from "vitest";
+import type { StreamError } from "../../server/errors.ts";
 import { type XmlRoot, XmlStreamParser } from "../../server/xml/parser.ts";
+import { serialize, withAttrs, withChildren } from "../../server/xml/serialize.ts";
 import { Random } from "../fuzz/random.ts";
 import { cut, fuzzedCase, generatedCase } from "../support/parser-cases.ts";
 import { difference, LARGE, type ParserCase, type Told, tell } from "../support/parser-comparison.ts";
@@ -165,6 +168,33 @@ describe("not as saxes has it", () => {
     }
   });
 
+  it("XML 1.0 section 4.6: what is longer than the predefined entities is none, and its end is not waited for", () => {
+    const octets = Buffer.from(`<a>&${"a".repeat(300)}`);
+    for (const size of [1, 2, 5]) {
+      const chunks = cut(octets, [size]);
+      const { events, error } = tell(XmlStreamParser, { chunks, root: "element", limits: LARGE });
+      expect(error?.condition).toBe("restricted-xml");
+      expect(events).toHaveLength(Math.ceil("<a>&aaaaa".length / size));
+    }
+    expect(told("<a>&quot;&apos;&amp;</a>", "element").error).toBeUndefined();
+    // Namespaces in XML 1.0 section 7
+    expect(told("<a>&a:bcdef;</a>", "element").error?.condition).toBe("not-well-formed");
+  });
+
+  it.each([
+    ["Namespaces in XML 1.0 section 7: with a colon", `${"a".repeat(3_000)}:`, "not-well-formed"],
+    ["RFC 6120 section 11.1: as it is", `${"a".repeat(3_000)} `, "restricted-xml"],
+    ["RFC 6120 section 11.1: xml, and more", `xml${"a".repeat(3_000)}?`, "restricted-xml"],
+    ["XML 1.0 section 2.6 [17]: xml in other letters", "XmL ", "not-well-formed"],
+  ])("the target of a processing instruction, wherever it is cut. %s", (_name, target, condition) => {
+    for (const sizes of [[], [1], [3], [1_500]]) {
+      const chunks = cut(Buffer.from(`<?${target}`), sizes);
+      const { events, error } = tell(XmlStreamParser, { chunks, root: "stream", limits: LARGE });
+      expect(error?.condition).toBe(condition);
+      expect(events).toHaveLength(chunks.length);
+    }
+  });
+
   it.each([
     ["a comment", "<!--"],
     ["a processing instruction", "<?pi "],
@@ -190,7 +220,7 @@ describe("not as saxes has it", () => {
 
   it("limits.stanzaBytes: a CDATA section of white space between stanzas is no part of the next", () => {
     const stanza = `<a>${"x".repeat(HEADER.length - 7)}</a>`;
-    const chunks = [Buffer.from(HEADER), Buffer.from(`<![CDATA[ ]]>${stanza}`), Buffer.from(`<![CDATA[ ]]>${stanza}x`)];
+    const chunks = [Buffer.from(HEADER), Buffer.from(`<![CDATA[ ]]>${stanza}`), Buffer.from(`<![CDATA[ ]]>${stanza}<`)];
     const limits = { ...LARGE, stanzaBytes: HEADER.length };
     const { events, error } = tell(XmlStreamParser, { chunks, root: "stream", limits });
     expect(events.flat()).toHaveLength(3);
@@ -218,6 +248,84 @@ describe("the parser by itself", () => {
     expect(() => parser.write(Buffer.from(`${HEADER}<a></b>`))).toThrow("not-well-formed");
     parser.write(Buffer.from("<c/>"));
     parser.end();
+  });
+
+  it("RFC 6120 sections 4.6.1, 11.7: keepalives do not add up, and no stanza need follow", () => {
+    for (const [text, sizes] of [
+      [" ".repeat(300_000), [1]],
+      ["\r\n".repeat(20_000), [1]],
+      [" \t\r\n".repeat(75_000), [60]],
+      [" \t\r\n".repeat(75_000), [101]],
+    ] as const) {
+      const stanza = "<a>b</a>";
+      const chunks = [Buffer.from(HEADER), ...cut(Buffer.from(text + stanza), sizes)];
+      const limits = { ...LARGE, stanzaBytes: HEADER.length };
+      const { events, error } = tell(XmlStreamParser, { chunks, root: "stream", limits });
+      expect(events.flat().slice(1)).toEqual(['["a",[],["b"]]']);
+      expect(error?.text).toBe("the end is missing");
+    }
+  });
+
+  it("RFC 6120 section 11.7: other text between stanzas is refused when it comes", () => {
+    for (const between of ["x", " ]", "\r\n\u00a0"]) {
+      const chunks = [HEADER, " ", between, "<a/>"].map((text) => Buffer.from(text));
+      const { events, error } = tell(XmlStreamParser, { chunks, root: "stream", limits: LARGE });
+      expect(error?.condition).toBe("bad-format");
+      expect(events).toHaveLength(3);
+    }
+  });
+
+  it.each([
+    ["the names of elements", "xmlns:p", "<p:a/>"],
+    ["the names of attributes", "xmlns:p", "<a p:b=''/>"],
+    ["default namespaces", "xmlns", "<a/>"],
+  ])("limits.stanzaBytes: a long namespace that many inherit, in %s", (_name, declaration, child) => {
+    const limits = { ...LARGE, stanzaBytes: 262_144 };
+    const stanza = (length: number, children: number): string =>
+      `<q:m xmlns:q='urn:q' ${declaration}='${"n".repeat(length)}'>${child.repeat(children)}</q:m>`;
+    for (const sizes of [[], [1_000]]) {
+      const many = cut(Buffer.from(HEADER + stanza(20_000, 1_000)), sizes);
+      const { events, error } = tell(XmlStreamParser, { chunks: many, root: "stream", limits });
+      expect(error?.condition).toBe("policy-violation");
+      expect(error?.text).toContain("(limits.stanzaBytes)");
+      expect(events.flat()).toHaveLength(1);
+    }
+    // Each stanza by itself.
+    const ordinary = tell(XmlStreamParser, { ...document(HEADER + stanza(60, 500).repeat(20)), limits });
+    expect(ordinary.events.flat()).toHaveLength(21);
+    expect(ordinary.error?.text).toBe("the end is missing");
+  });
+
+  it("limits.stanzaBytes bounds what is written, too, but for what a stanza declares itself", () => {
+    const limits = { ...LARGE, stanzaBytes: 50_000 };
+    const written: number[] = [];
+    for (let children = 0; children < 60; children++) {
+      const text = `<m xmlns:p='${"n".repeat(5_000)}'>${"<p:a p:b='1'/>".repeat(children)}</m>`;
+      const element = (it: Element): void => void written.push(Buffer.byteLength(serialize(it)));
+      const parser = new XmlStreamParser(limits, { open() {}, element, close() {} });
+      try {
+        parser.write(Buffer.from(HEADER + text));
+      } catch (error) {
+        expect((error as StreamError).condition).toBe("policy-violation");
+      }
+    }
+    expect(written).toHaveLength(5);
+    expect(Math.max(...written)).toBeLessThanOrEqual(limits.stanzaBytes);
+    // Declared by each of them: nothing is added.
+    const own = `<m>${`<p:a xmlns:p='${"n".repeat(5_000)}'/>`.repeat(9)}</m>`;
+    expect(tell(XmlStreamParser, { ...document(HEADER + own), limits }).events.flat()).toHaveLength(2);
+  });
+
+  it("XML 1.0 section 2.3 [5]: an attribute may have any name, __proto__ too, also where it is copied", () => {
+    const elements: Element[] = [];
+    const handlers = { open() {}, element: (it: Element) => void elements.push(it), close() {} };
+    const text = "<a __proto__='1' b='2'><c __proto__='3'/></a>";
+    new XmlStreamParser(LARGE, handlers).write(Buffer.from(HEADER + text));
+    const [element] = elements as [Element];
+    expect(serialize(element)).toBe(text);
+    expect(serialize(withAttrs(element, { b: "4" }))).toBe(text.replace("2", "4"));
+    expect(serialize(withChildren(element, element.children as Element[]))).toBe(text);
+    expect(Object.getPrototypeOf(element.attrs)).toBe(Object.prototype);
   });
 
   it("limits grow while it reads", () => {
