@@ -37,8 +37,11 @@ export async function withAdmin<T>(
   }
 }
 
-// A server that is starting or stopping holds the lock but has no control socket; that does not last long.
-async function findRunning(dataFolder: string): Promise<Admin | undefined> {
+/**
+ * The Admin of the server that runs on this data folder; undefined: none does. One that is starting or stopping holds the lock
+ * but has no control socket: that does not last long, and is waited for. Throws Failure.
+ */
+export async function findRunning(dataFolder: string): Promise<Admin | undefined> {
   for (let attempts = 1; ; attempts += 1) {
     const running = await connectRunning(dataFolder);
     if (running !== undefined) return running;
@@ -61,7 +64,7 @@ function withoutSocket(pid: number | undefined, dataFolder: string): Failure {
   );
 }
 
-/** The Admin of the server that runs on this data folder; undefined: none does. */
+/** The same, as it is now: one that is just starting takes no commands yet. */
 export async function connectRunning(dataFolder: string): Promise<Admin | undefined> {
   if (!existsSync(dataFolder)) return undefined;
   return connectAdmin(await controlPath(dataFolder, false));

@@ -3,7 +3,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { connectRunning } from "../../server/cli/with-admin.ts";
+import { findRunning } from "../../server/cli/with-admin.ts";
 import { VERSION } from "../../server/version.ts";
 import { BuiltServer } from "../support/built-server.ts";
 import type { Target } from "./stage.ts";
@@ -35,7 +35,7 @@ export async function withBalcony<T>(play: (target: Target) => Promise<T>): Prom
       config,
       env: { BALCONY_C2S_ADDRESSES: "127.0.0.1", BALCONY_HTTP_ADDRESSES: "127.0.0.1" },
     });
-    const admin = await connectRunning(join(folder, "data"));
+    const admin = await findRunning(join(folder, "data"));
     if (admin === undefined) throw new Error("the server takes no commands");
     return await play({
       software: `Balcony ${VERSION}`,
