@@ -124,8 +124,14 @@ export const limits = z.strictObject({
     .int()
     .min(10_000)
     .default(10_000)
-    .describe("Bytes of one element from who has not logged in: memory that strangers can hold."),
-  stanzaBytes: z.int().min(10_000).default(262_144).describe("Bytes of one stanza from a user: memory."),
+    .describe(
+      "Bytes of one element from who has not logged in, with the namespaces that it repeats when it is written: memory that strangers can hold.",
+    ),
+  stanzaBytes: z
+    .int()
+    .min(10_000)
+    .default(262_144)
+    .describe("Bytes of one stanza from a user, with the namespaces that it repeats when it is written: memory."),
   depth: positive.default(64).describe("How deep elements may be nested in a stanza."),
   attributes: positive.default(64).describe("Attributes of one element."),
   elements: positive
