@@ -1,9 +1,9 @@
 // XEP-0359 0.7.0: the ids under which messages are found in an archive.
 
-import { randomBytes } from "node:crypto";
 import { Element } from "ltx";
 import { Jid } from "../jid.ts";
 import { NS } from "../namespaces.ts";
+import { randomId } from "../random.ts";
 import { attr, namespaceOf } from "../stanza.ts";
 import { withChildren } from "../xml/serialize.ts";
 
@@ -14,7 +14,7 @@ const ID_BYTES = 16;
  * that section 2.1 recommends, and shorter, for it is stored with every message and in its index.
  */
 export function newStanzaId(): string {
-  return randomBytes(ID_BYTES).toString("base64url");
+  return randomId(ID_BYTES);
 }
 
 /**

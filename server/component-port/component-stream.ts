@@ -8,6 +8,7 @@ import { StreamError } from "../errors.ts";
 import { Jid } from "../jid.ts";
 import type { Logger } from "../log.ts";
 import { NS } from "../namespaces.ts";
+import { randomId } from "../random.ts";
 import { attr, namespaceOf, textOf } from "../stanza.ts";
 import { Inbox } from "../stream/inbox.ts";
 import { Intake } from "../stream/intake.ts";
@@ -38,7 +39,7 @@ const STANZAS: ReadonlySet<string> = new Set(["message", "presence", "iq"]);
 
 export class ComponentStream {
   /** Names the connection in the log. */
-  readonly stream = randomBytes(6).toString("base64url");
+  readonly stream = randomId(6);
   readonly #transport: Transport;
   readonly #owner: ComponentStreamOwner;
   readonly #inbox: Inbox;

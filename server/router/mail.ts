@@ -41,7 +41,7 @@ export class Mail {
   /** @param wanted the recipient must have it, by this session or by another one */
   add(session: Session, text: string, message: Element, wanted: boolean): void {
     const { management } = session;
-    if (management !== undefined && (this.#saving === "now" || management.resumable)) this.journaled = true;
+    if (management?.savingOf(this.#saving) === "now") this.journaled = true;
     if (wanted) this.receivers.push(session);
     if (wanted) this.#wanted ??= { id: this.#newDelivery(), holders: [], arrived: false };
     const parcel = session.hold(text, message, this.at, wanted ? this.#wanted : undefined, this.#saving);

@@ -8,6 +8,7 @@ import { NS } from "../namespaces.ts";
 import { Element } from "../stanza.ts";
 import type { AckRequests } from "./ack-requests.ts";
 import type { SessionJournal } from "./journal.ts";
+import type { Saving } from "./parcel.ts";
 import {
   ahead,
   counterAttribute,
@@ -91,6 +92,11 @@ export class StreamManagement {
 
   get full(): boolean {
     return this.#queue.full;
+  }
+
+  /** What a client that comes back counts on finding is always written at once. */
+  savingOf(asked: Saving): Saving {
+    return this.resumable ? "now" : asked;
   }
 
   /** Sends a stanza, as soon as nothing that waits for the disk is before it. A held one waits for `release`. */

@@ -397,8 +397,7 @@ export class Session implements StreamSession {
     { saving, held, delivery }: { saving: Saving | "never"; held: boolean; delivery?: SharedDelivery | undefined },
   ): UnackedEntry {
     const management = this.#management as StreamManagement;
-    // A client that comes back counts on finding everything.
-    const saved = saving === "never" ? saving : saving === "now" || management.resumable ? "written" : "later";
+    const saved = saving === "never" ? saving : management.savingOf(saving) === "now" ? "written" : "later";
     const entry = management.push({ text, at, saved, held, delivery });
     // Not at once: who sends is in the middle of something.
     if (management.full && !this.#ending) queueMicrotask(() => this.#overflow());

@@ -1,11 +1,11 @@
 // Connections beyond a limit (RFC 6120 section 13.12, points 1 and 2): a stream error that names the limit, at little cost.
 
-import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import type { Clock, EpochMs, Timer } from "../clock.ts";
 import { StreamError } from "../errors.ts";
 import type { Jid } from "../jid.ts";
 import type { Logger } from "../log.ts";
+import { randomId } from "../random.ts";
 import type { ConnectionLimits } from "../transport/listener.ts";
 import { refusedStream } from "./framing.ts";
 
@@ -46,7 +46,7 @@ export class Refusals {
     // What it sends is dropped, but must be taken: to a socket closed with unread data TCP answers with a reset, and the
     // error might be lost.
     socket.resume();
-    socket.end(refusedStream(this.#parts.domain.toString(), randomBytes(16).toString("base64url"), this.#error(limit)));
+    socket.end(refusedStream(this.#parts.domain.toString(), randomId(16), this.#error(limit)));
   }
 
   /** Closes without a word, where one would cost a TLS handshake. */

@@ -80,11 +80,12 @@ describe("RFC 6120 section 10.1: stanzas of one stream are processed in order", 
 
 describe("RFC 6120 section 10.1: messages of one client on their way to the disk", () => {
   /** Juliet keeps an archive and writes to romeo; `gate` holds what is written first. */
-  async function writing() {
+  async function writing({ managed = false } = {}) {
     const { store, hold } = gatedStore();
     const server = await startServer({ archive: { enabled: true } }, { store });
     const romeo = await server.online("romeo");
     const juliet = await server.client("juliet");
+    if (managed) await juliet.enable("");
     juliet.send(chat("romeo@example.com", "before")); // from now on it is known who archives
     await romeo.expect("<message><body>before</body></message>");
     const gate = hold("archive", "add");
@@ -182,16 +183,7 @@ describe("RFC 6120 section 10.1: messages of one client on their way to the disk
   });
 
   it("XEP-0198 section 4: an answer to <r/> waits also for those before one that was refused at once", async () => {
-    const { store, hold } = gatedStore();
-    const server = await startServer({ archive: { enabled: true } }, { store });
-    const romeo = await server.online("romeo");
-    const juliet = await server.client("juliet");
-    await juliet.enable("");
-    juliet.send(chat("romeo@example.com", "before"));
-    await romeo.expect("<message><body>before</body></message>");
-    const gate = hold("archive", "add");
-    juliet.send(chat("romeo@example.com", 1));
-    await gate.reached;
+    const { romeo, juliet, gate, hold } = await writing({ managed: true });
     const next = hold("archive", "add");
     juliet.send(chat("romeo@example.com", 2));
     await next.reached;
@@ -205,16 +197,8 @@ describe("RFC 6120 section 10.1: messages of one client on their way to the disk
   });
 
   it("XEP-0198 section 4: an answer to <r/> that covers them waits for them", async () => {
-    const { store, hold } = gatedStore();
-    const server = await startServer({ archive: { enabled: true } }, { store });
-    const romeo = await server.online("romeo");
-    const juliet = await server.client("juliet");
-    await juliet.enable("");
-    juliet.send(chat("romeo@example.com", "before"));
-    await romeo.expect("<message><body>before</body></message>");
-    const gate = hold("archive", "add");
-    juliet.send(`${chat("romeo@example.com", 1)}<r xmlns='urn:xmpp:sm:3'/>`);
-    await gate.reached;
+    const { romeo, juliet, gate } = await writing({ managed: true });
+    juliet.send("<r xmlns='urn:xmpp:sm:3'/>");
     await romeo.expectNothing();
     gate.fail(new Error("no such disk"));
     await juliet.expect("<message type='error'><error/></message>");
